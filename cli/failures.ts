@@ -50,7 +50,7 @@ export function describeFailure(error: unknown): { message: string; exitCode: nu
     return { message: error.cause?.message ?? error.message, exitCode: exitCodes.wrongInput };
   }
   if (error instanceof WorkflowNotFoundError) {
-    const message = `No running workflow has the id ${error.workflowId}. \`temporal workflow list\` lists the workflows.`;
+    const message = `No running workflow has the id ${error.workflowId}. \`dataengine temporal workflow list\` lists the workflows.`;
     return { message, exitCode: exitCodes.wrongInput };
   }
   if (error instanceof Interrupted) return { message: error.message, exitCode: exitCodes.interrupted };

@@ -5,7 +5,7 @@ import { resolve } from 'node:path';
 import { Argument, type Command, InvalidArgumentError, Option } from 'commander';
 import type { WorkerFlags } from '../workers/worker-flags.ts';
 import { integer } from './options.ts';
-import { runSetup } from './run-setup.ts';
+import { runScript, runSetup } from './run-setup.ts';
 
 /** Adds `dataengine worker cpu|gpu|teacher|settings`. */
 export function addWorkerCommand(program: Command): void {
@@ -93,12 +93,9 @@ export function addSetupCommand(program: Command): void {
 export function addDoctorCommand(program: Command): void {
   program
     .command('doctor')
-    .description('check this machine: Node, native TensorFlow, GPU, Temporal, free disk space')
+    .description('check this machine: what the README requires, what set-up has installed, GPU, free disk space')
     .addHelpText('after', '\nExample:\n  dataengine doctor')
     .action(async () => {
-      const { examineMachine, formatFindings } = await import('./doctor.ts');
-      const findings = await examineMachine();
-      process.stdout.write(`${formatFindings(findings)}\n`);
-      if (findings.some((finding) => !finding.good)) process.exitCode = 1;
+      if (!(await runScript('doctor'))) process.exitCode = 1;
     });
 }

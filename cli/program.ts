@@ -1,7 +1,9 @@
 import tab from '@bomb.sh/tab/commander';
-import { Command, type OutputConfiguration } from 'commander';
+import { Command } from 'commander';
+import { closest, distance } from 'fastest-levenshtein';
 import { addDemoCommand, addPretrainCommand } from '../demo/command/demo-commands.ts';
 import { addAskCommand } from './ask/ask-command.ts';
+import { addCleanCommand } from './clean-command.ts';
 import { addCodecServerCommand } from './codec-server-command.ts';
 import { addCompareCommand } from './compare-command.ts';
 import { addDataCommands } from './data-commands.ts';
@@ -23,6 +25,7 @@ import { addServeCommand } from './serve-command.ts';
 import { addSteerCommands } from './steer-commands.ts';
 import { addStepCommands } from './step-commands.ts';
 import { addTeacherCommands } from './teacher-commands.ts';
+import { addTemporalCommand } from './temporal-command.ts';
 
 /** Options that had another name before → their names now. */
 const renamedOptions: Readonly<Record<string, string>> = {
@@ -38,9 +41,10 @@ const renamedOptions: Readonly<Record<string, string>> = {
 export function createProgram(signal: AbortSignal): Command {
   const program = new Command('dataengine')
     .description('A closed loop that makes a multimodal LLM better at what it is worst at.')
-    .showHelpAfterError()
     .exitOverride()
-    .configureOutput(nameRenamedOptions)
+    // For `temporal`, whose options are not ours.
+    .enablePositionalOptions()
+    .showSuggestionAfterError(false)
     .addHelpText('after', '\nExit codes: 0 done, 1 failed, 2 wrong input, 130 interrupted.');
   addDemoCommand(program, signal);
   addInitCommand(program, signal);
@@ -69,26 +73,77 @@ export function createProgram(signal: AbortSignal): Command {
   addCodecServerCommand(program, signal);
   addSetupCommand(program);
   addDoctorCommand(program);
+  addCleanCommand(program);
+  addTemporalCommand(program, signal);
+  endErrorsWithTheirWords(program);
   // Last: it reads the names and options of the others.
   tab(program, { completionCommandName: 'completion' });
   return program;
 }
-
-/** For `configureOutput`: the error about an unknown option names the new one where it was renamed. */
-const nameRenamedOptions: OutputConfiguration = {
-  outputError: (text, write) => write(withNewName(text)),
-};
 
 /** Commands that were replaced → what to type now. */
 const replacedCommands: Readonly<Record<string, string>> = {
   generate: '`model generate` was replaced by `dataengine ask MODEL IMAGE "question"`',
 };
 
-function withNewName(text: string): string {
-  const [, command = ''] = /^error: unknown command '(\w+)'/.exec(text) ?? [];
-  const replaced = replacedCommands[command];
-  if (replaced !== undefined) return `error: ${replaced}\n`;
-  const [, option = ''] = /^error: unknown option '(--[\w-]+)/.exec(text) ?? [];
+/** What people type for a command that has another name. */
+const otherWords: Readonly<Record<string, string>> = {
+  train: 'finetune',
+  'fine-tune': 'finetune',
+  eval: 'evaluate',
+  test: 'evaluate',
+  start: 'run',
+  stop: 'cancel',
+  kill: 'cancel',
+  status: 'watch',
+  logs: 'watch',
+  list: 'temporal workflow list',
+  install: 'setup',
+  check: 'doctor',
+  chat: 'ask',
+  server: 'serve',
+};
+
+/** Of each command: an error is the last line, below the usage in one line. A page of help would hide it. */
+function endErrorsWithTheirWords(command: Command): void {
+  command.configureOutput({
+    outputError: (text, write) => write(`${usageOf(command)}\n${describeUsageError(command, text)}`),
+  });
+  for (const child of command.commands) endErrorsWithTheirWords(child);
+}
+
+function usageOf(command: Command): string {
+  let path = command.name();
+  for (let parent = command.parent; parent !== null; parent = parent.parent) path = `${parent.name()} ${path}`;
+  return `Usage: ${path} ${command.usage()}\n${path} --help says more.`;
+}
+
+function describeUsageError(command: Command, text: string): string {
+  const [, unknown] = /^error: unknown command '(.*)'/.exec(text) ?? [];
+  if (unknown !== undefined) return `error: ${describeUnknownCommand(command, unknown)}\n`;
+  const [, option] = /^error: unknown option '(--[\w-]+)/.exec(text) ?? [];
+  if (option === undefined) return text;
   const newName = renamedOptions[option];
-  return newName === undefined ? text : `error: option '${option}' was renamed to ${newName}\n`;
+  if (newName !== undefined) return `error: option '${option}' was renamed to ${newName}\n`;
+  const near = nearest(option, [...command.options.flatMap(({ long }) => long ?? []), '--help']);
+  return near === undefined ? text : `${text.trimEnd()}. Did you mean ${near}?\n`;
+}
+
+function describeUnknownCommand(command: Command, unknown: string): string {
+  const replaced = replacedCommands[unknown];
+  if (replaced !== undefined) return replaced;
+  const names = command.commands
+    .flatMap((child) => [child.name(), ...child.aliases()])
+    .filter((name) => name !== 'complete');
+  const near = (command.parent === null ? otherWords[unknown] : undefined) ?? nearest(unknown, names);
+  const words = `unknown command '${unknown}'`;
+  if (near !== undefined) return `${words}. Did you mean ${near}?`;
+  // Those of `dataengine` itself are too many.
+  return command.parent === null ? words : `${words}. There are ${names.join(', ')}`;
+}
+
+/** The name that differs least, in at most half of its letters. */
+function nearest(given: string, names: readonly string[]): string | undefined {
+  const name = closest(given, names);
+  return distance(given, name) <= Math.max(2, name.length / 2) ? name : undefined;
 }

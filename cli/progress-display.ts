@@ -2,9 +2,10 @@
  * Shows the progress of the running step: a bar on a terminal, a line every 15 seconds elsewhere.
  */
 import { SingleBar } from 'cli-progress';
+import { formatSeconds } from '../src/report/tables.ts';
 import type { Progress } from '../src/trainer/protocol.ts';
 
-export type OutputStream = NodeJS.WritableStream & { isTTY?: boolean };
+export type OutputStream = NodeJS.WritableStream & { isTTY?: boolean; columns?: number };
 
 export interface ProgressDisplay {
   /** Shows a step's progress; a new title starts a new bar. */
@@ -18,8 +19,12 @@ const plainLineEverySeconds = 15;
 
 /** A display for the given stream. Default: standard error, so that results can be piped. */
 export function createProgressDisplay(stream: OutputStream = process.stderr): ProgressDisplay {
-  return stream.isTTY ? createBars(stream) : createPlainLines(stream);
+  return stream.isTTY && process.env.TERM !== 'dumb' ? createBars(stream) : createPlainLines(stream);
 }
+
+/** What the numbers beside a bar take, at most: the rest of the line is for title and bar. */
+const numbersWidth = ' 100 % loss 0.123, 12345 tokens/s, 59 min 59 s left'.length;
+const [shortestBar, longestBar] = [4, 24];
 
 function createBars(stream: OutputStream): ProgressDisplay {
   let bar: SingleBar | undefined;
@@ -35,7 +40,10 @@ function createBars(stream: OutputStream): ProgressDisplay {
         stop();
         bar = new SingleBar({
           format: '{title} {bar} {percentage} % {numbers}',
-          barsize: 24,
+          barsize: Math.min(
+            longestBar,
+            Math.max(shortestBar, (stream.columns ?? 80) - title.length - numbersWidth - 1),
+          ),
           hideCursor: true,
           clearOnComplete: true,
           stopOnComplete: false,
@@ -58,27 +66,31 @@ function createBars(stream: OutputStream): ProgressDisplay {
 
 function createPlainLines(stream: NodeJS.WritableStream): ProgressDisplay {
   let shownTitle = '';
+  let shownLine = '';
   let shownAt = 0;
   return {
     show(title, progress) {
       const now = Date.now();
       if (title === shownTitle && now - shownAt < plainLineEverySeconds * 1000) return;
-      shownTitle = title;
-      shownAt = now;
       const steps = progress.steps === undefined ? '' : ` ${progress.step ?? 0}/${progress.steps}`;
-      stream.write(`${title}${steps} ${describeNumbers(progress)}`.trimEnd().concat('\n'));
+      const line = `${title}${steps} ${describeNumbers(progress)}`.trimEnd();
+      if (line === shownLine) return;
+      shownTitle = title;
+      shownLine = line;
+      shownAt = now;
+      stream.write(`${line}\n`);
     },
     log: (line) => void stream.write(`${line}\n`),
     stop: () => undefined,
   };
 }
 
-/** `loss 1.234, 5100 tokens/s, 42 s left` */
+/** `loss 1.234, 5100 tokens/s, 1 min 42 s left` */
 export function describeNumbers({ phase, loss, tokensPerSecond, etaSeconds }: Partial<Progress>): string {
   const parts: string[] = [];
   if (phase !== undefined) parts.push(phase);
   if (loss !== undefined) parts.push(`loss ${loss.toFixed(3)}`);
   if (tokensPerSecond !== undefined) parts.push(`${Math.round(tokensPerSecond)} tokens/s`);
-  if (etaSeconds !== undefined) parts.push(`${Math.round(etaSeconds)} s left`);
+  if (etaSeconds !== undefined) parts.push(`${formatSeconds(etaSeconds)} left`);
   return parts.join(', ');
 }

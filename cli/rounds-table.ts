@@ -1,57 +1,73 @@
 import { directAnswersDiffer } from '../src/evaluation/direct-answers.ts';
 import { formatSeconds } from '../src/report/tables.ts';
-import { decisionOf, forgottenOf } from '../workflows/details.ts';
 import type { RoundSummary } from '../workflows/inputs.ts';
+import type { DataEngineResult } from '../workflows/messages.ts';
 import { textTable } from './text-table.ts';
 
-/** The table of rounds for a terminal: scores, samples, tokens and time, then the error of each question type by round. */
-export function formatRounds(rounds: RoundSummary[], options: { color?: boolean } = {}): string {
+interface TableOptions {
+  color?: boolean;
+  /** Of the terminal. Default: 80 */
+  columns?: number;
+}
+
+/** The table of rounds for a terminal: what a person looks for first; the report has the rest. Then the error of each type. */
+export function formatRounds(rounds: RoundSummary[], options: TableOptions = {}): string {
   return [scoreTable(rounds, options), questionTypeTable(rounds, options)].filter((table) => table !== '').join('\n');
 }
 
-function scoreTable(rounds: RoundSummary[], options: { color?: boolean }): string {
-  const measure = rounds.at(-1)?.measure;
-  const hasDirectAnswers = measure === undefined && directAnswersDiffer(rounds);
-  const head = [
-    'round',
-    ...(hasDirectAnswers
-      ? ['MC %', 'DA %', 'test MC %', 'test DA %']
-      : [`${measure ?? 'MC'} %`, `test ${measure ?? 'MC'} %`]),
-    'bad cases',
-    'samples added',
-    'rejected',
-    'teacher tokens',
-    'time',
-    'forgotten',
-    'built upon',
-  ];
-  const rows = rounds.map((row) => [
-    row.round,
-    ...(hasDirectAnswers
-      ? [row.multipleChoice, row.directAnswer, row.testMultipleChoice, row.testDirectAnswer]
-      : [row.multipleChoice, row.testMultipleChoice]
-    ).map(decimal),
-    row.badCases,
-    row.samplesAdded,
-    row.samplesRejected,
-    row.teacherTokens.prompt + row.teacherTokens.completion,
-    formatSeconds(Object.values(row.seconds).reduce((sum, seconds) => sum + seconds, 0)),
-    forgottenOf(row),
-    decisionOf(row),
-  ]);
-  return textTable(head, rows, { ...options, textColumns: 0, compact: true });
+/** `Finished: 2 of 2 rounds`, or after which round it ended and why. */
+export function describeEnd({ rounds, stop }: Pick<DataEngineResult, 'rounds' | 'stop'>): string {
+  const done = rounds.at(-1)?.round ?? 0;
+  if (stop.rule === 'rounds') return `Finished: ${done === 0 ? 'round 0' : `${done} of ${done} rounds`}`;
+  return `Finished: after round ${done}, as ${stop.reason}`;
 }
 
-function questionTypeTable(rounds: RoundSummary[], options: { color?: boolean }): string {
-  const detailed = rounds.filter((row) => row.errorByType !== undefined);
-  const questionTypes = [...new Set(detailed.flatMap((row) => Object.keys(row.errorByType ?? {})))].sort();
-  if (questionTypes.length === 0) return '';
-  const head = ['error by question type', ...detailed.map((row) => `round ${row.round}`)];
-  const rows = questionTypes.map((questionType) => [
-    questionType,
-    ...detailed.map((row) => percent(row.errorByType?.[questionType])),
+function scoreTable(rounds: RoundSummary[], { color }: TableOptions): string {
+  const measure = rounds.at(-1)?.measure ?? 'MC';
+  const hasTest = rounds.some((row) => row.testMultipleChoice !== undefined);
+  const hasDirectAnswers = rounds.at(-1)?.measure === undefined && directAnswersDiffer(rounds);
+  // Five columns at most, however long their texts: they fit 80 characters.
+  const head = [
+    'round',
+    `${measure} %`,
+    ...(hasDirectAnswers ? ['DA %'] : []),
+    ...(hasTest ? [`test ${measure} %`] : []),
+    ...(hasDirectAnswers ? [] : ['samples added']),
+    'time',
+  ];
+  const rows = rounds.map((row) => [
+    row.gate?.accepted === false ? `${row.round} (set aside)` : row.round,
+    decimal(row.multipleChoice),
+    ...(hasDirectAnswers ? [decimal(row.directAnswer)] : []),
+    ...(hasTest ? [decimal(row.testMultipleChoice)] : []),
+    ...(hasDirectAnswers ? [] : [row.samplesAdded]),
+    formatSeconds(Object.values(row.seconds).reduce((sum, seconds) => sum + seconds, 0)),
   ]);
-  return textTable(head, rows, { ...options, textColumns: 1, compact: true });
+  return textTable(head, rows, { color, textColumns: 0, compact: true });
+}
+
+const longestTypeName = 40;
+/** What a column of a round takes, with its border. */
+const roundColumn = ' round 10 │'.length;
+
+function questionTypeTable(rounds: RoundSummary[], { color, columns = 80 }: TableOptions): string {
+  const known = rounds.filter((row) => row.errorByType !== undefined);
+  const questionTypes = [...new Set(known.flatMap((row) => Object.keys(row.errorByType ?? {})))].sort();
+  if (questionTypes.length === 0) return '';
+  const title = 'error by question type';
+  const names = Math.max(title.length, ...questionTypes.map((name) => shortened(name).length));
+  const fitting = Math.max(1, Math.floor((columns - names - '│  │'.length) / roundColumn));
+  const shown = known.slice(-fitting);
+  const head = [title, ...shown.map((row) => `round ${row.round}`)];
+  const rows = questionTypes.map((questionType) => [
+    shortened(questionType),
+    ...shown.map((row) => percent(row.errorByType?.[questionType])),
+  ]);
+  return textTable(head, rows, { color, textColumns: 1, compact: true });
+}
+
+function shortened(name: string): string {
+  return name.length <= longestTypeName ? name : `${name.slice(0, longestTypeName - 1)}…`;
 }
 
 function decimal(value: number | undefined): string {

@@ -11,7 +11,7 @@ import { InputError } from '../src/core/input-error.ts';
 import type { DataEngineInput } from '../workflows/inputs.ts';
 import type { DataEngineProgress } from '../workflows/messages.ts';
 import { addConfigOptions, type ConfigOptions, integer, ownConfig, toWorkflowInput } from './options.ts';
-import { formatRounds } from './rounds-table.ts';
+import { describeEnd, formatRounds } from './rounds-table.ts';
 import { withClient } from './temporal-client.ts';
 
 interface RunOptions extends ConfigOptions {
@@ -122,7 +122,9 @@ async function watchToTheEnd(client: Client, workflowId: string, json: boolean, 
   const { watch, watchForm } = await import('./watch/watch.ts');
   const result = await watch(client, workflowId, { form: watchForm({ json }), signal });
   if (json) return;
-  const { rounds, report, lastGood, stop, directory } = result;
+  const { rounds, report, lastGood, directory } = result;
   process.stdout.write(`${formatRounds(rounds)}\n`);
-  process.stdout.write(`Ended   ${stop.reason}\nModel   ${directory}/round-${lastGood}/merged\nReport  ${report}\n`);
+  process.stdout.write(
+    `${describeEnd(result)}\nModel         ${directory}/round-${lastGood}/merged\nReport        ${report}\n`,
+  );
 }

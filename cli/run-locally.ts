@@ -19,6 +19,7 @@ import { openRunDirectory } from '../src/core/run-directory.ts';
 import { withLock } from '../src/core/with-lock.ts';
 import { ServerUnreachable } from '../workers/connection.ts';
 import { connectClient } from './temporal-client.ts';
+import { isPolled } from './watch/pending-activities.ts';
 
 export interface LocalRun {
   config: Config;
@@ -102,20 +103,10 @@ async function clientOfRunningServer(): Promise<Client | undefined> {
   }
 }
 
-/** Of `TaskQueueType` in Temporal's API. */
-const activityQueue = 2;
-
 /** The kinds of workers whose queue nobody polls. */
 async function queuesWithoutWorkers(client: Client, config: Config): Promise<WorkerKind[]> {
-  const counts = await Promise.all(
-    workerKinds.map(async (kind) => {
-      const { pollers } = await client.workflowService.describeTaskQueue({
-        namespace: client.options.namespace,
-        taskQueue: { name: config.temporal.taskQueues[kind] },
-        taskQueueType: activityQueue,
-      });
-      return pollers?.length ?? 0;
-    }),
+  const polled = await Promise.all(
+    workerKinds.map((kind) => isPolled(client, config.temporal.taskQueues[kind], 'activity')),
   );
-  return workerKinds.filter((_, index) => counts[index] === 0);
+  return workerKinds.filter((_, index) => !polled[index]);
 }

@@ -7,8 +7,14 @@ import { projectFile } from '../src/core/files.ts';
  *
  * @returns whether everything is there
  */
-export async function runSetup(options: readonly string[] = []): Promise<boolean> {
-  const child = spawn(process.execPath, [projectFile('scripts/setup.mjs'), ...options], { stdio: 'inherit' });
+export function runSetup(options: readonly string[] = []): Promise<boolean> {
+  return runScript('setup', options);
+}
+
+/** Runs a program of `scripts/`, which needs nothing but Node, on this terminal. @returns whether it ended well */
+export async function runScript(name: 'setup' | 'doctor', options: readonly string[] = []): Promise<boolean> {
+  const program = projectFile(`scripts/${name}.mjs`);
+  const child = spawn(process.execPath, [program, ...options], { stdio: 'inherit' });
   const [code] = (await once(child, 'exit')) as [number | null];
   return code === 0;
 }

@@ -7,6 +7,7 @@ import type { Command } from 'commander';
 import type { DataEngineProgress, WaitingStep } from '../workflows/messages.ts';
 import { integer } from './options.ts';
 import { withClient } from './temporal-client.ts';
+import { wordsOfActivity } from './watch/activity-words.ts';
 
 /** Adds the commands that steer a run. */
 export function addSteerCommands(program: Command): void {
@@ -119,7 +120,7 @@ async function setActivities(client: Client, workflowId: string, action: 'pause'
     const request = { namespace, execution: { workflowId }, id, identity: client.options.identity };
     if (action === 'pause') await client.workflowService.pauseActivity(request);
     else await client.workflowService.unpauseActivity(request);
-    names.push(activityType?.name ?? id ?? '');
+    names.push(wordsOfActivity(activityType?.name ?? id ?? ''));
   }
   for (const { workflowId: child } of raw.pendingChildren ?? []) {
     if (child) names.push(...(await setActivities(client, child, action)));

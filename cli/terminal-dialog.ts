@@ -2,6 +2,7 @@
 import { createInterface } from 'node:readline/promises';
 import { shrinkImage } from '../src/core/images/open-image.ts';
 import { Interrupted } from './failures.ts';
+import { colorsFor, usesColor } from './text-table.ts';
 
 export type Ask = (question: string) => Promise<string>;
 export type Say = (text?: string) => void;
@@ -9,6 +10,10 @@ export type Say = (text?: string) => void;
 export interface TerminalDialog {
   ask: Ask;
   say: Say;
+  /** None where the output is no terminal, or where a person has asked for none. */
+  colors: ReturnType<typeof colorsFor>;
+  /** Shows an image, where it has colors. */
+  draw(file: string): Promise<void>;
   /** Aborted by the one given, and when the input ends. */
   signal: AbortSignal;
   close(): void;
@@ -27,9 +32,14 @@ export function openDialog(
   const ended = new AbortController();
   lines.once('close', () => ended.abort(new Interrupted(endOfInput)));
   const either = AbortSignal.any([signal, ended.signal]);
+  const say: Say = (text = '') => output.write(`${text}\n`);
   return {
     signal: either,
-    say: (text = '') => output.write(`${text}\n`),
+    say,
+    colors: colorsFor(output),
+    async draw(file) {
+      if (usesColor(output)) say(await drawImage(file));
+    },
     async ask(question) {
       try {
         return await lines.question(question, { signal: either });
@@ -44,8 +54,7 @@ export function openDialog(
 const columns = 64;
 
 /** An image in half blocks of 24-bit color, two pixels a character. */
-export async function drawImage(file: string): Promise<string> {
-  if (process.env.NO_COLOR) return '';
+async function drawImage(file: string): Promise<string> {
   try {
     const { data, width, height } = await shrinkImage(file, columns);
     const color = (x: number, y: number) => {

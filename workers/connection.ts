@@ -10,7 +10,7 @@ export class ServerUnreachable extends Error {
   constructor(address: string, cause: unknown) {
     const why = cause instanceof Error ? (cause.message.split('\n')[0] ?? '') : String(cause);
     super(
-      `No Temporal server can be reached at ${address} (${why}). Start one with \`temporal server start-dev\`, or say ` +
+      `No Temporal server can be reached at ${address} (${why}). Start one with \`dataengine temporal server start-dev\`, or say ` +
         'where it is with TEMPORAL_ADDRESS or a profile (TEMPORAL_PROFILE)',
       { cause },
     );

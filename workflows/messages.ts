@@ -34,6 +34,11 @@ export interface StepRecord {
   note?: string;
 }
 
+/** A step that the run itself has done for a round. */
+export interface RunStepRecord extends StepRecord {
+  round: number;
+}
+
 export interface RoundProgress {
   round: number;
   steps: StepRecord[];
@@ -59,6 +64,8 @@ export interface DataEngineProgress {
   roundWorkflowId?: string;
   /** The round's step under way. */
   step?: string;
+  /** The last steps of the run itself that are done: the preparation of data, reports. */
+  ownSteps?: RunStepRecord[];
   /** No further step starts until it is resumed. */
   paused?: Pause;
   /** The failed step that waits for `retryStep`, `skipStep` or `giveUp`. */

@@ -8,6 +8,8 @@ import {
   setCurrentDetails,
   workflowInfo,
 } from '@temporalio/workflow';
+import type { StepOutcome } from '../src/round/step-context.ts';
+import { isStepName, rowOf } from '../src/round/steps.ts';
 import { compactRounds, describeRounds, describeStanding } from './details.ts';
 import {
   type DataEngineInput,
@@ -23,6 +25,9 @@ import type { dataEngineRound } from './round.ts';
 import { showInSearch } from './search-attributes.ts';
 import { Steered, StepSkipped } from './steered.ts';
 import { type Answer, type Steer, type StepReport, steerSignal } from './steering-messages.ts';
+
+/** In the query's answer, which stays small. */
+const keptOwnSteps = 6;
 
 type RoundHandle = ChildWorkflowHandle<typeof dataEngineRound>;
 
@@ -108,14 +113,14 @@ export class RunState extends Steered {
   }
 
   /** A step of the run itself. */
-  step<R>(name: string, work: () => Promise<R>): Promise<R> {
-    return this.attempt({ name, state: 'running' }, work);
+  async step(name: string, work: () => Promise<unknown>): Promise<void> {
+    this.recordOwnStep(name, await this.attempt({ name, state: 'running' }, work));
   }
 
   /** A step of the run that a person may skip when it failed. */
   async optionalStep(name: string, work: () => Promise<unknown>): Promise<void> {
     try {
-      await this.attempt({ name, state: 'running' }, work, 'step');
+      this.recordOwnStep(name, await this.attempt({ name, state: 'running' }, work, 'step'));
     } catch (error) {
       if (!(error instanceof StepSkipped)) throw error;
     }
@@ -182,6 +187,16 @@ export class RunState extends Steered {
     Object.assign(this.progress, { step: name, waiting: this.waiting });
     this.show();
     if (this.waiting !== undefined) await this.notifyWaiting(this.waiting);
+  }
+
+  /** For the query alone: of the steps of the table, which have a time. */
+  private recordOwnStep(name: string, outcome: unknown): void {
+    if (!isStepName(name) || typeof outcome !== 'object' || outcome === null) return;
+    const { seconds } = outcome as StepOutcome;
+    // The report's own words are its path, which the run's result has.
+    const note = name === 'report' ? undefined : rowOf(name).summary(outcome as never);
+    const { round, ownSteps = [] } = this.progress;
+    this.progress.ownSteps = [...ownSteps, { round, name, state: 'done' as const, seconds, note }].slice(-keptOwnSteps);
   }
 
   private get prepared(): DataEngineState {

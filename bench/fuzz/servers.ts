@@ -143,6 +143,7 @@ const review = serverTarget('server-prompt-review', async (folder) => {
     progress: async () => state.progress,
     samples: async () => samples,
     waitForSamples: async () => ({ progress: state.progress, samples }),
+    waitingFor: async () => undefined,
     judge: (verdict) =>
       attempt(
         verdict,

@@ -1,10 +1,9 @@
-import pc from 'picocolors';
 import { printable } from '../../src/core/printable.ts';
 import { LETTERS } from '../../src/datasets/question-text.ts';
 import { editOf } from '../../src/round/review/check-edit.ts';
 import type { GivenDecision, SampleEdit } from '../../src/round/review/decisions.ts';
 import { type ReviewedSample, reviewCounts, type SampleReview } from '../../src/round/review/open-review.ts';
-import { type Ask, drawImage, openDialog, type Say } from '../terminal-dialog.ts';
+import { type Ask, openDialog, type TerminalDialog } from '../terminal-dialog.ts';
 
 /**
  * Shows the samples without a decision one by one, with their images, and asks what to do with each.
@@ -16,16 +15,16 @@ export async function reviewSamplesInTerminal(
   options: { input: NodeJS.ReadableStream; output: NodeJS.WritableStream; signal: AbortSignal },
 ): Promise<void> {
   const dialog = openDialog(options, 'The input has ended; what was decided is kept.');
-  const { ask, say } = dialog;
+  const { say, colors, draw } = dialog;
   try {
     const samples = await review.samples();
     for (const [index, sample] of samples.entries()) {
       if (sample.decision !== undefined) continue;
-      say(pc.bold(`\nSample ${index + 1} of ${samples.length} (${printable(sample.sample.question_type)})`));
-      say(await drawImage(sample.image));
+      say(colors.bold(`\nSample ${index + 1} of ${samples.length} (${printable(sample.sample.question_type)})`));
+      await draw(sample.image);
       say(printable(sample.image));
-      showSample(editOf(sample.sample), say);
-      if ((await decide(review, sample, ask, say)) === 'quit') break;
+      showSample(editOf(sample.sample), dialog);
+      if ((await decide(review, sample, dialog)) === 'quit') break;
     }
     const { kept, edited, rejected, undecided } = reviewCounts(await review.samples());
     say(`${kept} kept, ${edited} edited, ${rejected} rejected, ${undecided} left.`);
@@ -34,21 +33,23 @@ export async function reviewSamplesInTerminal(
   }
 }
 
-function showSample({ question, choices, correct, answer, explanation }: SampleEdit, say: Say): void {
+function showSample(
+  { question, choices, correct, answer, explanation }: SampleEdit,
+  { say, colors }: TerminalDialog,
+): void {
   say(`\n${printable(question)}`);
   for (const [index, choice] of choices.entries()) {
     const line = `${index === correct ? '→' : ' '} (${LETTERS[index]}) ${printable(choice)}`;
-    say(index === correct ? pc.green(line) : line);
+    say(index === correct ? colors.green(line) : line);
   }
-  if (answer !== undefined) say(pc.green(printable(answer)));
+  if (answer !== undefined) say(colors.green(printable(answer)));
   say(printable(explanation));
 }
 
 async function decide(
   review: SampleReview,
   { key, sample }: ReviewedSample,
-  ask: Ask,
-  say: Say,
+  { ask, say, colors }: TerminalDialog,
 ): Promise<'quit' | 'next'> {
   for (;;) {
     const answer = (await ask('keep (k), reject (r), edit (e), later (l), quit (q)? ')).trim().toLowerCase().charAt(0);
@@ -64,7 +65,7 @@ async function decide(
     if (given === undefined) continue;
     const refused = await review.decide(given);
     if (refused === undefined) return 'next';
-    say(pc.red(printable(`${refused.field}: ${refused.problem}`)));
+    say(colors.red(printable(`${refused.field}: ${refused.problem}`)));
   }
 }
 

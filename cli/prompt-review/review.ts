@@ -13,6 +13,9 @@ import type {
   PromptProgress,
   SampleVerdict,
 } from '../../workflows/prompt-messages.ts';
+import { describeUnattended, workersOf } from '../watch/activity-words.ts';
+import { pendingActivities } from '../watch/pending-activities.ts';
+import { nextTry } from '../watch/screen.ts';
 
 /** A sample with the file of its image. */
 export type ReviewedSample = PromptSample & { image: string };
@@ -21,8 +24,13 @@ export interface Review {
   workflowId: string;
   progress(): Promise<PromptProgress>;
   /** Waits until the workflow needs verdicts; undefined when it has ended. */
-  waitForSamples(signal: AbortSignal): Promise<{ progress: PromptProgress; samples: ReviewedSample[] } | undefined>;
+  waitForSamples(
+    signal: AbortSignal,
+    onWait?: (waitingFor: string) => void,
+  ): Promise<{ progress: PromptProgress; samples: ReviewedSample[] } | undefined>;
   samples(progress: PromptProgress): Promise<ReviewedSample[]>;
+  /** Why the teacher's answers are not there yet, where its last attempt failed or nobody works; undefined: they are being made. */
+  waitingFor(): Promise<string | undefined>;
   /** @returns how many samples are left, or why the verdict was refused */
   judge(verdict: SampleVerdict): Promise<{ left: number } | { refused: string }>;
   decide(decision: PromptDecision): Promise<{ iteration: number } | { refused: string }>;
@@ -57,14 +65,26 @@ export function openReview(client: Client, workflowId: string): Review {
     workflowId,
     progress,
     samples,
-    async waitForSamples(signal) {
+    async waitForSamples(signal, onWait = () => undefined) {
       for (;;) {
         signal.throwIfAborted();
         if ((await handle.describe()).status.name !== 'RUNNING') return undefined;
         const now = await progress();
         if (now.phase === 'waiting for verdicts') return { progress: now, samples: await samples(now) };
+        const waiting = await this.waitingFor();
+        if (waiting !== undefined) onWait(waiting);
         await sleep(pollMilliseconds, undefined, { signal });
       }
+    },
+    async waitingFor() {
+      for (const { type, attempt, lastFailure, nextTryAt, unattendedQueue } of await pendingActivities(
+        client,
+        await handle.describe(),
+      )) {
+        if (unattendedQueue !== undefined) return describeUnattended(workersOf(type, unattendedQueue));
+        if (lastFailure !== undefined) return `It is retried after: ${lastFailure}${nextTry(nextTryAt, attempt)}`;
+      }
+      return undefined;
     },
     judge: (verdict) => update('verdict', verdict),
     decide: (decision) => update('decide', decision),

@@ -23,20 +23,21 @@ export async function serveReview(
   review: Review,
   options: { port: number; report?: (error: unknown) => void },
 ): Promise<LocalPage> {
-  async function show(refused?: string): Promise<PageAnswer> {
+  async function show(nonce: string, refused?: string): Promise<PageAnswer> {
     const progress = await review.progress();
-    const html = await reviewPage({ progress, samples: await review.samples(progress), refused });
+    const waiting = progress.phase === 'waiting for verdicts' ? undefined : await review.waitingFor();
+    const html = await reviewPage({ progress, samples: await review.samples(progress), nonce, refused, waiting });
     return { html, status: refused === undefined ? 200 : 409, done: progress.phase === 'done' };
   }
 
   return serveLocalPage(
     {
-      show: () => show(),
-      async take(fields) {
+      show: (_, nonce) => show(nonce),
+      async take(fields, nonce) {
         const form = formSchema.safeParse(fields);
         if (!form.success) return { refused: 'The form is not as it was served', status: 400 };
         const result = 'action' in form.data ? await review.decide(form.data) : await review.judge(form.data);
-        if ('refused' in result) return show(result.refused);
+        if ('refused' in result) return show(nonce, result.refused);
         return { seeOther: 'action' in form.data ? '' : `#${encodeURIComponent(form.data.sample)}` };
       },
       async imageFile(id) {
@@ -44,6 +45,6 @@ export async function serveReview(
         return samples.find((candidate) => candidate.id === id)?.image;
       },
     },
-    options,
+    { ...options, script: true },
   );
 }

@@ -2,12 +2,27 @@
  * A run as plain lines: one when something has happened, and the progress of what is under way.
  */
 import { formatSeconds } from '../../src/report/tables.ts';
+import type { StepRecord } from '../../workflows/messages.ts';
 import type { ProgressDisplay } from '../progress-display.ts';
-import type { ActivityView, RunView } from './run-view.ts';
-import { waysToAnswer } from './screen.ts';
+import { wrapped } from '../text-table.ts';
+import { describeUnattended } from './activity-words.ts';
+import type { RunView } from './run-view.ts';
+import { nextTry, waysToAnswer } from './screen.ts';
 
-/** Shows each view of a run; undefined: the server did not answer. */
-export function createLineRenderer(display: ProgressDisplay): (view: RunView | undefined) => void {
+const longestStepName = 'check-serving'.length;
+const longestTime = '12 min 34 s'.length;
+/** Where the note of a step's closing line begins, when the round has one digit. */
+const noteColumn = 'round 1 '.length + longestStepName + 1 + longestTime + 2;
+
+/**
+ * Shows each view of a run; undefined: the server did not answer.
+ *
+ * @param columns of the terminal, within which closing lines are wrapped; default: they are not
+ */
+export function createLineRenderer(
+  display: ProgressDisplay,
+  columns = Number.POSITIVE_INFINITY,
+): (view: RunView | undefined) => void {
   const logged = new Set<string>();
   const logOnce = (key: string, line: string) => {
     if (logged.has(key)) return;
@@ -15,13 +30,18 @@ export function createLineRenderer(display: ProgressDisplay): (view: RunView | u
     display.log(line);
   };
 
+  function logDone(round: number | undefined, { name, seconds = 0, note }: StepRecord): void {
+    const time = formatSeconds(seconds).padStart(longestTime);
+    const line = `round ${round} ${name.padEnd(longestStepName)} ${time}  ${note ?? ''}`.trimEnd();
+    logOnce(`${round} ${name} done`, wrapped(line, columns, noteColumn));
+  }
+
   function logSteps({ progress, round, steps }: RunView): void {
-    for (const { name, state, seconds = 0, note } of steps) {
-      if (state === 'done')
-        logOnce(
-          `${round} ${name} done`,
-          `round ${round} ${name.padEnd(9)} ${formatSeconds(seconds).padStart(12)}  ${note ?? ''}`,
-        );
+    const own = progress?.ownSteps ?? [];
+    for (const step of own) if (step.name === 'prepare-data') logDone(step.round, step);
+    for (const step of steps) {
+      const { name, state } = step;
+      if (state === 'done') logDone(round, step);
       if (state === 'waiting')
         logOnce(
           `${round} ${name} waits`,
@@ -30,6 +50,8 @@ export function createLineRenderer(display: ProgressDisplay): (view: RunView | u
             : `  round ${round} waits for a decision: \`dataengine approve ${progress?.roundWorkflowId}\`, with --reject to set it aside`,
         );
     }
+    // After the steps of its round.
+    for (const step of own) if (step.round === round && step.name !== 'prepare-data') logDone(step.round, step);
   }
 
   function logStanding({ workflowId, progress }: RunView): void {
@@ -46,35 +68,52 @@ export function createLineRenderer(display: ProgressDisplay): (view: RunView | u
     } else for (const key of logged) if (key.endsWith(' failed')) logged.delete(key);
   }
 
-  function showActivities(activities: ActivityView[]): void {
-    for (const { id, name, attempt, lastFailure } of activities) {
-      if (lastFailure !== undefined) logOnce(`${name} ${id} ${attempt}`, `  ${name} is retried after: ${lastFailure}`);
+  /** A queue that is polled again may be left again. */
+  function logUnattended({ unattended }: RunView): void {
+    const prefix = 'no worker of ';
+    for (const key of logged)
+      if (key.startsWith(prefix) && !unattended.some(({ queue }) => key === prefix + queue)) logged.delete(key);
+    for (const workers of unattended) logOnce(prefix + workers.queue, `  ${describeUnattended(workers)}`);
+  }
+
+  function showActivities({ activities, round: current }: RunView): void {
+    for (const { id, name, attempt, lastFailure, nextTryAt } of activities) {
+      if (lastFailure !== undefined)
+        logOnce(`${name} ${id} ${attempt}`, `  ${name} is retried after: ${lastFailure}${nextTry(nextTryAt, attempt)}`);
     }
     const running = activities.filter(({ details }) => details !== undefined);
     for (const { name, attempt, details } of running.length > 0 ? running : activities.slice(0, 1)) {
-      const round = details === undefined ? '' : `round ${details.round} `;
-      display.show(`${round}${name}${attempt > 1 ? ` (attempt ${attempt})` : ''}`, details ?? {});
+      const round = details?.round ?? current;
+      const where = round === undefined ? '' : `round ${round} `;
+      display.show(`${where}${name}${attempt > 1 ? ` (attempt ${attempt})` : ''}`, details ?? {});
     }
   }
 
   /** As a whole: its chunks are many, and end soon. */
   function showGeneration({ generation }: RunView): void {
     if (generation === undefined) return;
-    const { workflowId, step, round, state, answered, requests, limit, currency } = generation;
+    const { workflowId, step, round, state, answered, requests, limit, currency, retry } = generation;
     if (state === 'waiting for a top-up') {
       logOnce(
         `${workflowId} ${limit}`,
         `  the budget of ${limit} ${currency} is used up: \`dataengine top-up ${workflowId} AMOUNT\` or \`dataengine finish-early ${workflowId}\``,
       );
     }
+    if (retry !== undefined)
+      logOnce(
+        `${workflowId} attempt ${retry.attempt}`,
+        `  ${step} is retried after: ${retry.lastFailure}${nextTry(retry.nextTryAt, retry.attempt)}`,
+      );
     display.show(`round ${round} ${step}`, requests > 0 ? { step: answered, steps: requests } : {});
   }
 
   return (view) => {
     if (view === undefined) return logOnce('silence', 'The Temporal server does not answer; waiting for it.');
+    logged.delete('silence');
     logSteps(view);
     logStanding(view);
-    showActivities(view.activities);
+    logUnattended(view);
+    showActivities(view);
     showGeneration(view);
   };
 }

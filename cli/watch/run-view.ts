@@ -3,14 +3,11 @@
  * shows even while a worker is away.
  */
 import { ApplicationFailure, type Client } from '@temporalio/client';
-import {
-  decodeFromPayloadsAtIndex,
-  decodeOptionalFailureToOptionalError,
-} from '@temporalio/common/lib/internal-non-workflow/index.js';
 import type { HeartbeatDetails } from '../../activities/heartbeat.ts';
-import { rowOf, stepNames } from '../../src/round/steps.ts';
 import type { RoundSummary } from '../../workflows/inputs.ts';
 import type { DataEngineProgress, GenerationProgress, RoundProgress, StepRecord } from '../../workflows/messages.ts';
+import { type Workers, wordsOfActivity, workersOf } from './activity-words.ts';
+import { type Description, isPolled, pendingActivities } from './pending-activities.ts';
 
 export interface ActivityView {
   /** Unique within its workflow. */
@@ -21,11 +18,15 @@ export interface ActivityView {
   paused: boolean;
   details?: HeartbeatDetails;
   lastFailure?: string;
+  /** When the next attempt starts, in ISO 8601; absent while one runs. */
+  nextTryAt?: string;
 }
 
 export interface GenerationView extends GenerationProgress {
   workflowId: string;
   step: 'generate' | 'verify' | 'judge';
+  /** Of the chunks under way, the one that failed most often. */
+  retry?: Pick<ActivityView, 'attempt' | 'lastFailure' | 'nextTryAt'>;
 }
 
 export interface RunView {
@@ -40,37 +41,86 @@ export interface RunView {
   steps: StepRecord[];
   activities: ActivityView[];
   generation?: GenerationView;
+  /** Workers that something waits for, and of which there are none. */
+  unattended: Workers[];
 }
-
-type Description = Awaited<ReturnType<ReturnType<Client['workflow']['getHandle']>['describe']>>;
 
 /** @throws WorkflowNotFoundError when there is no such run */
 export async function readRunView(client: Client, workflowId: string): Promise<RunView> {
   const description = await client.workflow.getHandle(workflowId).describe();
+  const progress = await query<DataEngineProgress>(client, workflowId);
+  // Where nobody answers the first query, waiting for others would only take time.
+  const rounds = progress && (await query<RoundSummary[]>(client, workflowId, 'rounds'));
   const view: RunView = {
     workflowId,
     status: description.status.name,
-    progress: await query<DataEngineProgress>(client, workflowId),
-    rounds: (await query<RoundSummary[]>(client, workflowId, 'rounds')) ?? [],
+    progress,
+    rounds: rounds ?? [],
     steps: [],
-    activities: await activitiesOf(client, description),
+    activities: [],
+    unattended: [],
   };
+  await addActivities(client, description, view);
   const [child] = childrenOf(description);
   // A round that has ended is shown until the next one starts.
-  const roundWorkflowId = child ?? view.progress?.roundWorkflowId;
-  const round = roundWorkflowId === undefined ? undefined : await query<RoundProgress>(client, roundWorkflowId);
-  Object.assign(view, round);
+  const roundWorkflowId = child ?? progress?.roundWorkflowId;
+  if (progress !== undefined && roundWorkflowId !== undefined)
+    Object.assign(view, await readRound(client, roundWorkflowId));
   if (child !== undefined) await addChild(client, child, view);
+  if (progress === undefined && view.status === 'RUNNING') {
+    const queue = description.taskQueue;
+    if (!(await isPolled(client, queue, 'workflow'))) view.unattended.unshift({ kind: 'cpu', queue });
+  }
+  view.unattended = view.unattended.filter(
+    ({ queue }, index, all) => all.findIndex((other) => other.queue === queue) === index,
+  );
   return view;
+}
+
+/** The steps of a round, while it runs or after; undefined when no worker answers. */
+export function readRound(client: Client, roundWorkflowId: string): Promise<RoundProgress | undefined> {
+  return query<RoundProgress>(client, roundWorkflowId);
 }
 
 async function addChild(client: Client, workflowId: string, view: RunView): Promise<void> {
   const description = await client.workflow.getHandle(workflowId).describe();
-  view.activities.push(...(await activitiesOf(client, description)));
+  await addActivities(client, description, view);
   for (const grandchild of childrenOf(description)) {
-    const progress = await query<GenerationProgress>(client, grandchild);
-    view.generation = progress && { ...progress, workflowId: grandchild, step: stepOfChild(grandchild) };
+    const chunks = await pendingActivities(client, await client.workflow.getHandle(grandchild).describe());
+    addUnattended(chunks, view);
+    const progress = view.progress && (await query<GenerationProgress>(client, grandchild));
+    if (progress === undefined) {
+      view.activities.push(...chunks.map(viewOf));
+      continue;
+    }
+    const [worst] = chunks
+      .filter(({ lastFailure }) => lastFailure !== undefined)
+      .sort((one, other) => other.attempt - one.attempt);
+    const { attempt = 1, lastFailure, nextTryAt } = worst ?? {};
+    view.generation = {
+      ...progress,
+      workflowId: grandchild,
+      step: stepOfChild(grandchild),
+      ...(worst && { retry: { attempt, lastFailure, nextTryAt } }),
+    };
   }
+}
+
+type Pending = Awaited<ReturnType<typeof pendingActivities>>[number];
+
+async function addActivities(client: Client, description: Description, view: RunView): Promise<void> {
+  const pending = await pendingActivities(client, description);
+  view.activities.push(...pending.map(viewOf));
+  addUnattended(pending, view);
+}
+
+function addUnattended(pending: readonly Pending[], view: RunView): void {
+  for (const { type, unattendedQueue } of pending)
+    if (unattendedQueue !== undefined) view.unattended.push(workersOf(type, unattendedQueue));
+}
+
+function viewOf({ type, unattendedQueue: _, ...rest }: Pending): ActivityView {
+  return { ...rest, name: wordsOfActivity(type) };
 }
 
 function stepOfChild(workflowId: string): GenerationView['step'] {
@@ -78,11 +128,13 @@ function stepOfChild(workflowId: string): GenerationView['step'] {
   return workflowId.endsWith('/judging') ? 'judge' : 'generate';
 }
 
+/** A worker that is there answers within milliseconds; one that has a large history to replay, within seconds. */
+const queryTimeoutMilliseconds = 4000;
+
 /** Only a worker can answer; undefined without one. An answer that can't be decrypted is an error. */
 function query<R>(client: Client, workflowId: string, name = 'progress'): Promise<R | undefined> {
-  return client.workflow
-    .getHandle(workflowId)
-    .query<R>(name)
+  return client
+    .withDeadline(Date.now() + queryTimeoutMilliseconds, () => client.workflow.getHandle(workflowId).query<R>(name))
     .catch((error: unknown) => {
       if (error instanceof ApplicationFailure) throw error;
       return undefined;
@@ -91,31 +143,4 @@ function query<R>(client: Client, workflowId: string, name = 'progress'): Promis
 
 function childrenOf({ raw }: Description): string[] {
   return (raw.pendingChildren ?? []).flatMap(({ workflowId }) => (workflowId ? [workflowId] : []));
-}
-
-function activitiesOf(client: Client, { raw }: Description): Promise<ActivityView[]> {
-  const { loadedDataConverter: converter } = client.options;
-  const pending = (raw.pendingActivities ?? []).map(
-    async ({ activityId, activityType, attempt, heartbeatDetails, lastFailure, paused }) => {
-      const payloads = heartbeatDetails?.payloads;
-      const failure = await decodeOptionalFailureToOptionalError(converter, lastFailure);
-      return {
-        id: activityId ?? '',
-        name: stepOfActivity(activityType?.name ?? ''),
-        attempt: attempt ?? 1,
-        paused: paused ?? false,
-        details: payloads?.length
-          ? await decodeFromPayloadsAtIndex<HeartbeatDetails>(converter, 0, payloads)
-          : undefined,
-        lastFailure: failure?.message.split('\n', 1)[0],
-      };
-    },
-  );
-  return Promise.all(pending);
-}
-
-/** The step that an activity or a shard of it does, by its name in the table of steps; of another activity its own name. */
-function stepOfActivity(activity: string): string {
-  const whole = activity.replace(/Shard$/, '');
-  return stepNames.find((name) => (rowOf(name).activity ?? name) === whole) ?? activity;
 }

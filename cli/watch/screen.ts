@@ -6,6 +6,7 @@ import { formatSeconds } from '../../src/report/tables.ts';
 import type { StepRecord, WaitingStep } from '../../workflows/messages.ts';
 import { describeNumbers } from '../progress-display.ts';
 import { formatRounds } from '../rounds-table.ts';
+import { describeUnattended } from './activity-words.ts';
 import type { ActivityView, RunView } from './run-view.ts';
 
 const barWidth = 30;
@@ -23,12 +24,13 @@ const marks: Record<StepRecord['state'], string> = {
 /** The lines of the screen. */
 export function renderRun(view: RunView, options: { color: boolean }): string {
   const color = pc.createColors(options.color);
-  const { workflowId, status, progress, rounds, steps, activities, generation } = view;
+  const { workflowId, status, progress, rounds, steps, activities, generation, unattended } = view;
   const lines: string[] = [];
   const where =
     progress?.rounds === undefined ? '' : `  round ${progress.round} of ${progress.rounds}, ${progress.step ?? ''}`;
   lines.push(`${color.bold(workflowId)}  ${status.toLowerCase()}${where}`);
   if (progress?.directory !== undefined) lines.push(color.dim(progress.directory));
+  for (const workers of unattended) lines.push(color.yellow(describeUnattended(workers)));
   if (progress === undefined) lines.push(color.yellow('No worker answers; what the server knows is shown.'));
   if (rounds.length > 0) lines.push(formatRounds(rounds.slice(-rowsShown).map(withoutTypes), options));
 
@@ -37,12 +39,14 @@ export function renderRun(view: RunView, options: { color: boolean }): string {
     lines.push(`  ${marks[state]} ${name.padEnd(10)} ${time.padStart(12)}  ${note ?? ''}`.trimEnd());
   }
   if (generation !== undefined) {
-    const { answered, requests, spent, reserved, limit, currency, state } = generation;
+    const { answered, requests, spent, reserved, limit, currency, state, retry } = generation;
     lines.push(`  ${bar(answered, requests)} ${answered}/${requests} answers, ${state}`);
     if (currency !== undefined) {
       const most = limit === undefined ? '' : ` of ${limit.toFixed(2)}`;
       lines.push(`  spent ${spent.toFixed(2)}${most} ${currency}, ${reserved.toFixed(2)} reserved`);
     }
+    if (retry !== undefined)
+      lines.push(color.yellow(`  retried after: ${retry.lastFailure}${nextTry(retry.nextTryAt, retry.attempt)}`));
   }
   for (const activity of generation === undefined ? activities : []) lines.push(...renderActivity(activity, color));
   if (progress?.paused !== undefined) {
@@ -62,14 +66,23 @@ export function waysToAnswer({ skip }: WaitingStep): string {
   return ['retry-step', ...(skip === undefined ? [] : ['skip-step']), 'give-up'].join('|');
 }
 
+/** `; attempt 3 in 42 s`, or nothing while an attempt runs. */
+export function nextTry(at: string | undefined, attempt: number): string {
+  if (at === undefined) return '';
+  const seconds = (Date.parse(at) - Date.now()) / 1000;
+  return `; attempt ${attempt} ${seconds < 1 ? 'now' : `in ${formatSeconds(seconds)}`}`;
+}
+
 function renderActivity(activity: ActivityView, color: ReturnType<typeof pc.createColors>): string[] {
-  const { name, attempt, details = { round: 0 }, lastFailure, paused } = activity;
+  const { name, attempt, details = { round: 0 }, lastFailure, nextTryAt, paused } = activity;
   const { step, steps } = details;
   const progress = steps === undefined ? '' : `${bar(step ?? 0, steps)} ${step ?? 0}/${steps} `;
   const tries = attempt > 1 ? ` (attempt ${attempt})` : '';
   return [
     `  ${progress}${name}${tries}${paused ? ', stopped' : ''} ${describeNumbers(details)}`.trimEnd(),
-    ...(lastFailure === undefined ? [] : [color.yellow(`  retried after: ${lastFailure}`)]),
+    ...(lastFailure === undefined
+      ? []
+      : [color.yellow(`  retried after: ${lastFailure}${nextTry(nextTryAt, attempt)}`)]),
   ];
 }
 

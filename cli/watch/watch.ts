@@ -68,7 +68,7 @@ const renderers: Record<WatchForm, (stream: OutputStream) => Renderer> = {
   },
   lines(stream) {
     const display = createProgressDisplay(stream);
-    return { show: createLineRenderer(display), stop: () => display.stop() };
+    return { show: createLineRenderer(display, stream.columns), stop: () => display.stop() };
   },
   // One line a change; that the server does not answer is a change too.
   json(stream) {

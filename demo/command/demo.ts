@@ -4,7 +4,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { formatRounds } from '../../cli/rounds-table.ts';
+import { describeEnd, formatRounds } from '../../cli/rounds-table.ts';
 import { connectClient } from '../../cli/temporal-client.ts';
 import { watch } from '../../cli/watch/watch.ts';
 import { loadConfig } from '../../src/config/load-config.ts';
@@ -71,7 +71,7 @@ export async function runDemo(options: DemoOptions): Promise<DataEngineResult> {
     await writeJson(join(directory, finishedMark), result);
 
     process.stdout.write(`${formatRounds(result.rounds)}\n`);
-    process.stdout.write(`Ended         ${result.stop.reason}\n`);
+    process.stdout.write(`${describeEnd(result)}\n`);
     process.stdout.write(`Model         ${join(directory, `round-${result.lastGood}`, 'merged')}\n`);
     process.stdout.write(`Total time    ${formatSeconds((Date.now() - startedAt) / 1000)}\n`);
     process.stdout.write(`Report        ${result.report}\n`);

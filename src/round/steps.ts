@@ -168,7 +168,7 @@ export const steps = {
     resume: ['checkpoints/'],
     description: 'merge the adapter into the base model',
     writes: '`merged/` model directory (Hugging Face), checked against base + adapter',
-    summary: ({ parity }: MergeOutcome) => `parity ${parity}`,
+    summary: ({ parity }: MergeOutcome) => `parity ${parity === 0 ? 0 : parity.toExponential(1)}`,
   },
   'check-serving': {
     folder: { of: 'round', name: 'check-serving' },
@@ -287,6 +287,11 @@ export type RoundStep = {
 
 /** The steps that have a folder in each round, in order. */
 export const roundSteps = stepNames.filter((name): name is RoundStep => rowOf(name).folder?.of === 'round');
+
+/** Whether it is the name of a step in the table. */
+export function isStepName(name: string): name is StepName {
+  return Object.hasOwn(steps, name);
+}
 
 /** A step's row with the types of all rows, for code that treats steps alike. */
 export function rowOf(step: StepName): StepRow {

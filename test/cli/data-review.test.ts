@@ -20,7 +20,8 @@ async function opened() {
 
 /** Types an answer whenever something is asked. */
 function typing(answers: readonly string[]) {
-  const [input, output, left] = [new PassThrough(), new PassThrough(), [...answers]];
+  const [input, left] = [new PassThrough(), [...answers]];
+  const output = Object.assign(new PassThrough(), { isTTY: true });
   const shown: string[] = [];
   output.on('data', (text: Buffer) => {
     shown.push(String(text));

@@ -67,6 +67,31 @@ test('the old name of an option leads to an error with the new name, exit code 2
   expect(errors).toContain("error: option '--pictures' was renamed to --images\n");
 });
 
+test.each([
+  [['finetun'], "unknown command 'finetun'. Did you mean finetune?"],
+  [['train', '--config', 'x.yaml'], "unknown command 'train'. Did you mean finetune?"],
+  [['zzzzzz'], "unknown command 'zzzzzz'"],
+  [['prompt', 'zzzzzz'], "unknown command 'zzzzzz'. There are start, review"],
+  [['data', 'chek'], "unknown command 'chek'. Did you mean check?"],
+  [['run', '--wokflow-id', 'x'], "unknown option '--wokflow-id'. Did you mean --workflow-id?"],
+  [['finetune'], "required option '--config <file>' not specified"],
+])('the error of %j is the last line, with the nearest name, below the usage in one line', async (words, error) => {
+  const { code, output, errors } = await dataengine(...words);
+  expect({ code, output }).toEqual({ code: 2, output: '' });
+  const lines = errors.trimEnd().split('\n');
+  expect(lines.at(-1)).toBe(`error: ${error}`);
+  expect(lines).toHaveLength(3);
+  expect(lines[0]).toMatch(/^Usage: dataengine /);
+});
+
+test('temporal passes everything on to the Temporal CLI, its exit code back', async () => {
+  const help = await dataengine('temporal', 'workflow', 'list', '--help');
+  expect(help.code).toBe(0);
+  expect(help.output).toContain('temporal workflow list');
+  const wrong = await dataengine('temporal', 'workflow', 'lst');
+  expect(wrong.code).toBeGreaterThan(0);
+}, 60_000);
+
 test('a wrong value of an option leads to an error with the allowed ones, exit code 2', async () => {
   const worker = await dataengine('worker', 'tpu');
   expect(worker.code).toBe(2);
@@ -112,6 +137,6 @@ test('without a server, a worker reports where it looked', async () => {
   const { code, errors } = await dataengine('worker', 'gpu');
   expect(code).toBe(1);
   expect(errors).toContain(`No Temporal server can be reached at 127.0.0.1:${port} (`);
-  expect(errors).toContain('Start one with `temporal server start-dev`');
+  expect(errors).toContain('Start one with `dataengine temporal server start-dev`');
   expect(errors).not.toContain('    at ');
 });

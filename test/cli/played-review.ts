@@ -7,7 +7,7 @@ import type { PromptDecision, PromptProgress, SampleVerdict } from '../../workfl
 import { temporaryFolder } from '../helpers/temporary-folder.ts';
 
 /** One iteration of two samples; it is over with the first decision. */
-export async function playedReview() {
+export async function playedReview({ iteration = 1, skipped = false } = {}) {
   const folder = await temporaryFolder();
   const image = join(folder, '1.jpg');
   await sharp({ create: { width: 32, height: 24, channels: 3, background: 'red' } })
@@ -23,7 +23,8 @@ export async function playedReview() {
     question_type: 'image_scene',
     images: 'same' as const,
     prompt: '## Captions\n\n- a <red> thing\n\n## Answer format\n\nshort',
-    answer: `Question of ${id} <script>alert(1)</script>?`,
+    answer: skipped ? 'Skip' : `Question of ${id} <script>alert(1)</script>?`,
+    ...(skipped && { problem: 'skip: Skip' }),
     image,
   }));
   const progress = (): PromptProgress => ({
@@ -32,11 +33,11 @@ export async function playedReview() {
     verdicts,
     history: [],
     current: {
-      iteration: 1,
+      iteration,
       samples: samples.map(({ id }) => ({ id, images: 'same', dropped: false })),
       samplesFile: 'samples',
       promptFile: 'iteration-1.md',
-      diffFile,
+      ...(iteration > 0 && { diffFile }),
     },
   });
   const review: Review = {
@@ -44,6 +45,7 @@ export async function playedReview() {
     progress: async () => progress(),
     samples: async () => samples,
     waitForSamples: async () => (decisions.length === 0 ? { progress: progress(), samples } : undefined),
+    waitingFor: async () => undefined,
     judge: async (verdict) => {
       if (verdict.verdict === 'bad' && !verdict.comment) return { refused: 'comment: say what is wrong with it' };
       verdicts.push(verdict);

@@ -66,3 +66,86 @@ test('a form on another page reaches nothing', async () => {
   expect(answer.status()).toBe(403);
   expect(verdicts).toEqual([]);
 });
+
+test('keys judge the samples one after the other, and are left alone while somebody types', async () => {
+  const { review, verdicts, decisions } = await playedReview();
+  const served = await serveReview(review, { port: 0 });
+  onTestFinished(() => served.close());
+  const page = await browser.newPage();
+  onTestFinished(() => page.close());
+  await page.goto(served.address);
+  const current = () => page.locator('article.current').getAttribute('id');
+  expect(await current()).toBe('one');
+  await page.keyboard.press('j');
+  expect(await current()).toBe('two');
+  await page.keyboard.press('ArrowUp');
+  await page.keyboard.press('p');
+  expect(await page.locator('#one details').getAttribute('open')).toBe('');
+  await Promise.all([page.waitForNavigation(), page.keyboard.press('g')]);
+  expect(verdicts).toEqual([{ sample: 'one', verdict: 'good', comment: undefined }]);
+
+  // The next one without a verdict. Bad asks for the reason first.
+  expect(await current()).toBe('two');
+  await page.keyboard.press('b');
+  await page.keyboard.type('bad and gone');
+  await Promise.all([page.waitForNavigation(), page.keyboard.press('Control+Enter')]);
+  expect(verdicts.slice(1)).toEqual([{ sample: 'two', verdict: 'bad', comment: 'bad and gone' }]);
+  expect(await page.locator('#next').getAttribute('class')).toBe('current');
+  expect(decisions).toEqual([]);
+});
+
+test('a phone shows everything without scrolling sideways, with buttons that a thumb hits', async () => {
+  const { review } = await playedReview();
+  const served = await serveReview(review, { port: 0 });
+  onTestFinished(() => served.close());
+  for (const [width, columns] of [
+    [390, 1],
+    [1280, 2],
+  ] as const) {
+    const page = await browser.newPage({ viewport: { width, height: 844 } });
+    onTestFinished(() => page.close());
+    await page.goto(served.address);
+    await page.locator('details').first().click();
+    expect(await page.evaluate('document.documentElement.scrollWidth')).toBeLessThanOrEqual(width);
+    const boxes = await page.locator('article').first().locator(':scope > div').all();
+    const lefts = await Promise.all(boxes.map(async (box) => (await box.boundingBox())?.x));
+    expect(new Set(lefts).size, `columns at ${width}`).toBe(columns);
+    for (const button of await page.locator('button').all())
+      expect((await button.boundingBox())?.height).toBeGreaterThanOrEqual(44);
+  }
+});
+
+test('says what prompt 0 is and what happens next, and why a sample says Skip', async () => {
+  const { review } = await playedReview({ iteration: 0, skipped: true });
+  const served = await serveReview(review, { port: 0 });
+  onTestFinished(() => served.close());
+  const page = await browser.newPage();
+  onTestFinished(() => page.close());
+  await page.goto(served.address);
+  const text = await page.locator('body').textContent();
+  expect(text).toContain('Prompt 0 is the prompt to start from');
+  expect(text).toContain('2 of 2 left. Then have the teacher revise the prompt, or stop.');
+  expect(text).not.toContain('Accept this prompt');
+  for (const article of await page.locator('article').all()) {
+    expect(await article.locator('pre').first().textContent()).toBe('Skip');
+    const reason = await article.locator('.bad').textContent();
+    expect(reason).toContain('told to answer Skip where the facts about the image do not allow a question of the type');
+    expect(reason).toContain('Good means that skipping was right here');
+  }
+});
+
+test('while the teacher does not answer, the page says why and when the next attempt is', async () => {
+  const { review } = await playedReview();
+  const waiting = { ...(await review.progress()), phase: 'making samples' as const };
+  const failing = {
+    ...review,
+    progress: async () => waiting,
+    waitingFor: async () => 'It is retried after: Connection error; attempt 3 in 42 s',
+  };
+  const served = await serveReview(failing, { port: 0 });
+  onTestFinished(() => served.close());
+  const page = await browser.newPage();
+  onTestFinished(() => page.close());
+  await page.goto(served.address);
+  expect(await page.getByRole('alert').textContent()).toBe('It is retried after: Connection error; attempt 3 in 42 s');
+});

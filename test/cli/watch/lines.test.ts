@@ -14,7 +14,12 @@ function render(...views: (Partial<RunView> | undefined)[]): string[] {
   return lines;
 }
 
-const nothing = { rounds: [], steps: [], activities: [] };
+const nothing: Pick<RunView, 'rounds' | 'steps' | 'activities' | 'unattended'> = {
+  rounds: [],
+  steps: [],
+  activities: [],
+  unattended: [],
+};
 
 const finetune = (details: ActivityView['details'], rest: Partial<ActivityView> = {}): ActivityView => ({
   id: '3',
@@ -33,7 +38,7 @@ test('a step that is done is a line, once', () => {
       { name: 'generate', state: 'running' },
     ],
   };
-  expect(render(view, view)).toEqual(['round 1 sample             2 s  600 requests']);
+  expect(render(view, view)).toEqual(['round 1 sample                2 s  600 requests']);
 });
 
 test('the activities under way show their progress, and why they are retried', () => {
@@ -43,6 +48,49 @@ test('the activities under way show their progress, and why they are retried', (
       { activities: [finetune(undefined, { attempt: 2, lastFailure: 'the GPU is lost' })] },
     ),
   ).toEqual(['round 1 finetune 5/20', '  finetune is retried after: the GPU is lost', 'finetune (attempt 2)']);
+});
+
+test('a retry says when the next attempt starts', () => {
+  const nextTryAt = new Date(Date.now() + 42_400).toISOString();
+  const activities = [finetune(undefined, { attempt: 3, lastFailure: 'the GPU is lost', nextTryAt })];
+  expect(render({ round: 0, activities })).toEqual([
+    '  finetune is retried after: the GPU is lost; attempt 3 in 42 s',
+    'round 0 finetune (attempt 3)',
+  ]);
+});
+
+test('a queue without workers is said with the command that starts one, again when it is left again', () => {
+  const unattended: RunView['unattended'] = [
+    { kind: 'cpu', queue: 'data-engine' },
+    { kind: 'gpu', queue: 'big' },
+  ];
+  expect(render({ unattended }, { unattended }, {}, { unattended: unattended.slice(1) })).toEqual([
+    '  No worker polls the queue data-engine. Start one: dataengine worker cpu',
+    '  No worker polls the queue big. Start one: dataengine worker gpu --task-queue big',
+    '  No worker polls the queue big. Start one: dataengine worker gpu --task-queue big',
+  ]);
+});
+
+test('the steps of the run itself have lines too, in their place', () => {
+  const own = (round: number, name: string) => ({ round, name, state: 'done' as const, seconds: 1 });
+  const progress = { round: 0, ownSteps: [own(0, 'prepare-data'), own(0, 'report')] };
+  const steps: RunView['steps'] = [{ name: 'gate', state: 'done', seconds: 0, note: 'accepted' }];
+  expect(render({ progress, round: 0, steps })).toEqual([
+    'round 0 prepare-data          1 s',
+    'round 0 gate                  0 s  accepted',
+    'round 0 report                1 s',
+  ]);
+});
+
+test('on a terminal a long closing line is wrapped below its note', () => {
+  const lines: string[] = [];
+  const display = { log: (line: string) => void lines.push(line), show: () => undefined, stop: () => undefined };
+  const note = 'accepted, +5.7 points against round 0; not worse than round 0';
+  const view = { workflowId: 'x', status: 'RUNNING', ...nothing, round: 1 };
+  createLineRenderer(display, 80)({ ...view, steps: [{ name: 'gate', state: 'done', seconds: 0, note }] });
+  expect(lines).toEqual([
+    'round 1 gate                  0 s  accepted, +5.7 points against round 0; not\n                                   worse than round 0',
+  ]);
 });
 
 test('shards that have not started yet do not hide those that have', () => {

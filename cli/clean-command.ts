@@ -1,0 +1,87 @@
+/**
+ * `clean`: what set-up has downloaded, and what the demo and benchmarks have made, is removed. All of it comes back by itself.
+ */
+import { lstat, readdir, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { createInterface } from 'node:readline/promises';
+import type { Command } from 'commander';
+import { InputError } from '../src/core/input-error.ts';
+import { setupFile } from '../src/core/setup-file.ts';
+import { textTable } from './text-table.ts';
+
+/** Adds `dataengine clean`. */
+export function addCleanCommand(program: Command): void {
+  program
+    .command('clean')
+    .description('remove .cache: what set-up has downloaded, rendered images, features of images; runs and models stay')
+    .option('--yes', 'without a question', false)
+    .addHelpText('after', '\nExample:\n  dataengine clean')
+    .action(({ yes }: { yes: boolean }) => clean({ folder: dirname(setupFile), yes }));
+}
+
+/**
+ * Removes the content of a cache, after a question on a terminal.
+ *
+ * @throws InputError where nobody can be asked and `yes` is not given, or while a set-up is running
+ */
+export async function clean({ folder, yes }: { folder: string; yes: boolean }): Promise<void> {
+  const names = await namesIn(folder);
+  if (names.length === 0) {
+    process.stdout.write(`${folder} has nothing to remove\n`);
+    return;
+  }
+  if (names.includes('setup.lock')) {
+    const problem = 'a set-up is running, or was killed';
+    throw new InputError({
+      file: join(folder, 'setup.lock'),
+      problem,
+      remedy: 'Wait for its end, or remove this file',
+    });
+  }
+  const entries = await Promise.all(names.map(async (name) => ({ name, bytes: await bytesOf(join(folder, name)) })));
+  entries.sort((one, other) => other.bytes - one.bytes);
+  const all = sizeText(entries.reduce((sum, { bytes }) => sum + bytes, 0));
+  const rows = entries.map(({ name, bytes }) => [name, sizeText(bytes)]);
+  process.stdout.write(`${textTable([folder, all], rows, { textColumns: 1, compact: true })}\n`);
+  if (!yes && !(await isAgreed(all))) {
+    process.stdout.write('Nothing was removed.\n');
+    return;
+  }
+  // Links are removed, not what they lead to.
+  for (const name of names) await rm(join(folder, name), { recursive: true, force: true });
+  process.stdout.write(`${all} removed. \`npm run setup\` downloads again what is needed.\n`);
+}
+
+async function isAgreed(size: string): Promise<boolean> {
+  if (!process.stdin.isTTY) {
+    const problem = 'is missing, and there is no terminal to ask on';
+    throw new InputError({ file: 'command line', field: '--yes', problem, remedy: 'Give it to remove all of this' });
+  }
+  const lines = createInterface({ input: process.stdin, output: process.stdout });
+  try {
+    return /^y(es)?$/i.test((await lines.question(`Remove these ${size}? (y/N) `)).trim());
+  } finally {
+    lines.close();
+  }
+}
+
+/** What it takes on the disk. Links are not followed. */
+async function bytesOf(path: string): Promise<number> {
+  const stats = await lstat(path).catch(() => undefined);
+  if (stats === undefined) return 0;
+  const own = stats.blocks * 512;
+  if (!stats.isDirectory()) return own;
+  const names = await namesIn(path);
+  let sum = own;
+  for (const name of names) sum += await bytesOf(join(path, name));
+  return sum;
+}
+
+/** None of a folder that is not there, or can't be read. */
+function namesIn(folder: string): Promise<string[]> {
+  return readdir(folder).catch(() => []);
+}
+
+function sizeText(bytes: number): string {
+  return bytes >= 1e8 ? `${(bytes / 1e9).toFixed(1)} GB` : `${(bytes / 1e6).toFixed(1)} MB`;
+}

@@ -1,0 +1,72 @@
+/**
+ * What an activity is called where a person reads it, and which worker it waits for: its name in Temporal is for programs.
+ */
+import { type Queue, rowOf, type StepName, stepNames } from '../../src/round/steps.ts';
+
+/** Activities that are no step of the table, or a piece of one. */
+const otherActivities: Readonly<Record<string, string>> = {
+  prepareRun: 'read the config',
+  recordRound: 'record the round',
+  notify: 'send the notification',
+  recordTopUp: 'record the top-up',
+  approveTypes: 'record the approval',
+  startGeneration: 'generate',
+  finishGeneration: 'generate',
+  startVerification: 'verify',
+  finishVerification: 'verify',
+  startJudging: 'judge',
+  finishJudging: 'judge',
+  askChunk: 'ask the teacher',
+  submitBatch: 'submit a batch',
+  checkBatch: 'look for a batch',
+  collectBatch: 'collect a batch',
+  cancelBatch: 'cancel a batch',
+  preparePromptOptimization: 'read the config',
+  makePromptSamples: 'make samples',
+  revisePrompt: 'revise the prompt',
+  acceptPrompt: 'accept the prompt',
+};
+
+const teacherActivities = ['askChunk', 'submitBatch', 'checkBatch', 'collectBatch', 'cancelBatch'];
+const promptRequests = ['makePromptSamples', 'revisePrompt'];
+
+/** The step that an activity, or a shard of it, does, by its name in the table of steps; else words of its own. */
+export function wordsOfActivity(activity: string): string {
+  return stepOf(activity) ?? otherActivities[activity] ?? activity;
+}
+
+/** A kind of workers, and the queue that they poll. */
+export interface Workers {
+  kind: Queue | 'teacher';
+  queue: string;
+}
+
+/** The workers that an activity waits for. */
+export function workersOf(activity: string, queue: string): Workers {
+  if ([...teacherActivities, ...promptRequests].includes(activity)) return { kind: 'teacher', queue };
+  const step = stepOf(activity);
+  if (step === undefined) return { kind: 'cpu', queue };
+  const row = rowOf(step);
+  return { kind: activity.endsWith('Shard') ? (row.shards?.queue ?? row.queue) : row.queue, queue };
+}
+
+const defaultQueues: Readonly<Record<Workers['kind'], string>> = {
+  cpu: 'data-engine',
+  gpu: 'data-engine-gpu',
+  teacher: 'data-engine-teacher',
+};
+
+/** `dataengine worker gpu`, with its queue where that is not the default. */
+export function commandOfWorkers({ kind, queue }: Workers): string {
+  return `dataengine worker ${kind}${queue === defaultQueues[kind] ? '' : ` --task-queue ${queue}`}`;
+}
+
+/** That nobody works on a queue, and what to type. */
+export function describeUnattended(workers: Workers): string {
+  return `No worker polls the queue ${workers.queue}. Start one: ${commandOfWorkers(workers)}`;
+}
+
+function stepOf(activity: string): StepName | undefined {
+  const whole = activity.replace(/Shard$/, '');
+  return stepNames.find((name) => (rowOf(name).activity ?? name) === whole);
+}

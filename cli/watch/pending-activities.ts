@@ -1,0 +1,78 @@
+/**
+ * The activities of a workflow that have not ended, as the server knows them.
+ */
+import type { Client } from '@temporalio/client';
+import {
+  decodeFromPayloadsAtIndex,
+  decodeOptionalFailureToOptionalError,
+} from '@temporalio/common/lib/internal-non-workflow/index.js';
+import { optionalTsToDate } from '@temporalio/common/lib/time.js';
+import type { HeartbeatDetails } from '../../activities/heartbeat.ts';
+
+export type Description = Awaited<ReturnType<ReturnType<Client['workflow']['getHandle']>['describe']>>;
+
+/** Of `PendingActivityState` and `TaskQueueType` in Temporal's API. */
+const scheduled = 1;
+const queueTypes = { workflow: 1, activity: 2 } as const;
+
+export interface PendingActivity {
+  /** Unique within its workflow. */
+  id: string;
+  /** Its name in Temporal. */
+  type: string;
+  attempt: number;
+  paused: boolean;
+  details?: HeartbeatDetails | undefined;
+  /** The first line of it. */
+  lastFailure?: string | undefined;
+  nextTryAt?: string | undefined;
+  /** The queue that it waits on, where nobody polls that. */
+  unattendedQueue?: string | undefined;
+}
+
+/** A worker that has just started is given this long. */
+const patienceMilliseconds = 3000;
+
+/** The activities of a described workflow. */
+export function pendingActivities(client: Client, { raw }: Description): Promise<PendingActivity[]> {
+  const { loadedDataConverter: converter } = client.options;
+  return Promise.all(
+    (raw.pendingActivities ?? []).map(async (activity) => {
+      const payloads = activity.heartbeatDetails?.payloads;
+      const failure = await decodeOptionalFailureToOptionalError(converter, activity.lastFailure);
+      const waits = activity.state === scheduled && !activity.paused;
+      const since = optionalTsToDate(activity.nextAttemptScheduleTime ?? activity.scheduledTime)?.getTime() ?? 0;
+      const queue = activity.activityOptions?.taskQueue?.name ?? '';
+      const isLate = waits && queue !== '' && Date.now() - since > patienceMilliseconds;
+      const isUnattended = isLate && !(await isPolled(client, queue, 'activity'));
+      return {
+        id: activity.activityId ?? '',
+        type: activity.activityType?.name ?? '',
+        attempt: activity.attempt ?? 1,
+        paused: activity.paused ?? false,
+        details: payloads?.length
+          ? await decodeFromPayloadsAtIndex<HeartbeatDetails>(converter, 0, payloads)
+          : undefined,
+        lastFailure: failure?.message.split('\n', 1)[0],
+        nextTryAt: waits ? optionalTsToDate(activity.nextAttemptScheduleTime)?.toISOString() : undefined,
+        unattendedQueue: isUnattended ? queue : undefined,
+      };
+    }),
+  );
+}
+
+/** A poll lasts a minute; the server forgets a worker only after five. */
+const pollMilliseconds = 80_000;
+
+/** Whether a worker has polled a queue of late. */
+export async function isPolled(client: Client, queue: string, kind: keyof typeof queueTypes): Promise<boolean> {
+  const { pollers } = await client.workflowService.describeTaskQueue({
+    namespace: client.options.namespace,
+    taskQueue: { name: queue },
+    taskQueueType: queueTypes[kind],
+  });
+  return (pollers ?? []).some(({ lastAccessTime }) => {
+    const at = optionalTsToDate(lastAccessTime)?.getTime();
+    return at === undefined || Date.now() - at < pollMilliseconds;
+  });
+}

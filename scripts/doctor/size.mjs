@@ -1,0 +1,19 @@
+import { lstatSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+
+/** What a file or a folder takes on the disk, in bytes. Links are not followed; what can't be read counts nothing. */
+export function sizeOf(path) {
+  const stats = lstatSync(path, { throwIfNoEntry: false });
+  if (!stats) return 0;
+  const own = stats.blocks * 512;
+  if (!stats.isDirectory()) return own;
+  return entriesOf(path).reduce((sum, name) => sum + sizeOf(join(path, name)), own);
+}
+
+function entriesOf(folder) {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return [];
+  }
+}
