@@ -168,7 +168,7 @@ export const steps = {
     resume: ['checkpoints/'],
     description: 'merge the adapter into the base model',
     writes: '`merged/` model directory (Hugging Face), checked against base + adapter',
-    summary: ({ parity }: MergeOutcome) => `parity ${parity === 0 ? 0 : parity.toExponential(1)}`,
+    summary: ({ parity }: MergeOutcome) => `parity ${scientific(parity)}`,
   },
   'check-serving': {
     folder: { of: 'round', name: 'check-serving' },
@@ -318,6 +318,11 @@ export function describeCounts(countsByReason: Readonly<Record<string, number>>)
 
 function leftOut(unanswered: number): string {
   return unanswered > 0 ? `, ${unanswered} left out` : '';
+}
+
+/** `9.1e-6` */
+function scientific(value: number | undefined): string {
+  return value === undefined ? '–' : value === 0 ? '0' : value.toExponential(1);
 }
 
 function decimals(value: number | undefined, count: number): string {
