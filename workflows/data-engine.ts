@@ -103,6 +103,7 @@ async function finish(run: RunState): Promise<DataEngineResult> {
   const { plan, rounds } = run;
   await notify(plan, 'done', run.nextRound - 1, `ended: ${stop.reason}`);
   await condition(allHandlersFinished);
+  run.showEnd('completed');
   return {
     run: plan.run,
     directory: plan.directory,

@@ -19,13 +19,24 @@ export function describeProblem(error: unknown): string {
 
 /** The steps of a round as a Markdown table. */
 export function describeSteps(round: number, steps: StepRecord[]): string {
-  const rows = steps.map(
-    ({ name, state, seconds, note }) =>
-      `| ${plainText(name)} | ${state} | ${seconds === undefined ? '' : roundNumber(seconds, 1)} | ${plainText(note ?? '')} |`,
-  );
-  return [`**Round ${round}**`, '', '| step | state | seconds | result |', '| --- | --- | ---: | --- |', ...rows].join(
-    '\n',
-  );
+  const rows = steps.map(({ name, state, seconds, note }) => [
+    plainText(name),
+    state,
+    seconds === undefined ? '' : roundNumber(seconds, 1),
+    plainText(note ?? ''),
+  ]);
+  const head = ['step', 'state', 'seconds', 'result'];
+  return [`**Round ${round}**`, '', ...table(head, rows)].join('\n');
+}
+
+/** The columns that hold numbers. */
+const numberColumns = /^(round|seconds|samples added|.* %)$/;
+
+/** A Markdown table. Temporal's UI has no padding in cells, so that each brings its own. */
+function table(head: readonly string[], rows: readonly (readonly (string | number)[])[]): string[] {
+  const line = (cells: readonly (string | number)[]) => `| ${cells.map((cell) => `${cell}\u00a0\u00a0`).join(' | ')} |`;
+  const aligned = head.map((name) => (numberColumns.test(name) ? '---:' : '---'));
+  return [line(head), `| ${aligned.join(' | ')} |`, ...rows.map(line)];
 }
 
 /** The rounds of a run as a Markdown table, below a line that says what is under way. */
@@ -35,28 +46,30 @@ export function describeRounds({ plan, nextRound, rounds }: DataEngineState): st
   const now = stop === undefined ? next : `It ended early: ${plainText(stop.reason)}.`;
   const measure = plainText(rounds.at(-1)?.measure ?? 'MC');
   const hasDirectAnswers = rounds.at(-1)?.measure === undefined && directAnswersDiffer(rounds);
-  const counts = ['bad cases', 'samples added', 'teacher tokens', 'seconds', 'forgotten', 'built upon'];
-  const head = ['round', `${measure} %`, ...(hasDirectAnswers ? ['DA %'] : []), `test ${measure} %`, ...counts];
-  const rows = rounds.map((row) =>
-    [
-      row.round,
-      roundNumber(row.multipleChoice, 1),
-      ...(hasDirectAnswers ? [roundNumber(row.directAnswer, 1)] : []),
-      percentOrBlank(row.testMultipleChoice),
-      row.badCases,
-      row.samplesAdded,
-      tokens(row),
-      roundNumber(totalSeconds(row), 0),
-      forgottenOf(row),
-      decisionOf(row),
-    ].join(' | '),
-  );
   return [
     `**Run ${plainText(plan.run)}** (${codeSpan(plan.directory)}). ${now}`,
     '',
-    `| ${head.join(' | ')} |`,
-    `| ${head.map((one) => (one === 'built upon' ? '---' : '---:')).join(' | ')} |`,
-    ...rows.map((row) => `| ${row} |`),
+    // What a person looks for first: the UI has half a window for it. The report has the rest.
+    ...table(
+      [
+        'round',
+        `${measure} %`,
+        ...(hasDirectAnswers ? ['DA %'] : []),
+        `test ${measure} %`,
+        'samples added',
+        'seconds',
+        'built upon',
+      ],
+      rounds.map((row) => [
+        row.round,
+        roundNumber(row.multipleChoice, 1),
+        ...(hasDirectAnswers ? [roundNumber(row.directAnswer, 1)] : []),
+        percentOrBlank(row.testMultipleChoice),
+        row.samplesAdded,
+        roundNumber(totalSeconds(row), 0),
+        decisionOf(row),
+      ]),
+    ),
   ].join('\n');
 }
 
@@ -119,11 +132,6 @@ export function describeReview({ workflowId, run, round, undecided }: WaitingRev
 /** `yes`, `set aside` or, for a round that was not judged, a dash. */
 export function decisionOf({ gate }: RoundSummary): string {
   return gate === undefined ? '–' : gate.accepted ? 'yes' : 'set aside';
-}
-
-/** `12 of 180`: questions that the best earlier rounds got right and this one doesn't. */
-export function forgottenOf({ gate }: RoundSummary): string {
-  return gate === undefined || gate.builtOn === undefined ? '–' : `${gate.forgotten} of ${gate.remembered}`;
 }
 
 /** Says when the run is paused, or waits for an answer. */
@@ -190,8 +198,4 @@ function shortRow(row: RoundSummary): RoundSummary {
 
 function percentOrBlank(value: number | undefined): string {
   return value === undefined ? '' : value.toFixed(1);
-}
-
-function tokens({ teacherTokens }: RoundSummary): number {
-  return teacherTokens.prompt + teacherTokens.completion;
 }

@@ -22,7 +22,7 @@ import {
 import type { DataEngineProgress, DataEngineResult, StepRecord, WaitingStep } from './messages.ts';
 import { failureNotification, notify, waitingNotification } from './notifications.ts';
 import type { dataEngineRound } from './round.ts';
-import { showInSearch } from './search-attributes.ts';
+import { type EndState, showEndInSearch, showInSearch } from './search-attributes.ts';
 import { Steered, StepSkipped } from './steered.ts';
 import { type Answer, type Steer, type StepReport, steerSignal } from './steering-messages.ts';
 
@@ -174,8 +174,14 @@ export class RunState extends Steered {
     return this.stop;
   }
 
+  showEnd(state: EndState): void {
+    if (this.state !== undefined) showEndInSearch(this.plan, state);
+  }
+
   async notifyFailure(error: unknown): Promise<void> {
-    if (this.state === undefined || error instanceof ContinueAsNew || isCancellation(error)) return;
+    if (this.state === undefined || error instanceof ContinueAsNew) return;
+    this.showEnd(isCancellation(error) ? 'canceled' : 'failed');
+    if (isCancellation(error)) return;
     await notify(this.plan, 'failed', this.nextRound, failureNotification(error));
   }
 

@@ -5,7 +5,7 @@
  * whole workflow task for one that is not.
  */
 import { defineSearchAttributeKey, type SearchAttributePair, type SearchAttributeUpdatePair } from '@temporalio/common';
-import { upsertSearchAttributes } from '@temporalio/workflow';
+import { patched, upsertSearchAttributes } from '@temporalio/workflow';
 import type { RoundSummary, RunPlan } from './inputs.ts';
 import type { DataEngineProgress } from './messages.ts';
 
@@ -24,6 +24,15 @@ export function roundSearchAttributes(plan: RunPlan, round: number): SearchAttri
     { key: searchAttributeKeys.run, value: plan.run },
     { key: searchAttributeKeys.round, value: round },
   ];
+}
+
+/** How a run ended. */
+export type EndState = 'completed' | 'failed' | 'canceled';
+
+/** Sets the state of a run that ends: a closed run is not `running`. Histories of before have no such command. */
+export function showEndInSearch(plan: RunPlan, state: EndState): void {
+  if (plan.searchAttributes && patched('end-state-in-search'))
+    upsertSearchAttributes([{ key: searchAttributeKeys.state, value: state }]);
 }
 
 /**

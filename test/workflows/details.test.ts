@@ -40,10 +40,13 @@ function row(round: number): RoundSummary {
   };
 }
 
+/** Cells end in a gap, for the UI has no padding. */
+const withoutGaps = (text: string) => text.replaceAll('\u00a0', '');
+
 test('rounds are described as a Markdown table', () => {
   const text = describeRounds({ plan, nextRound: 2, rounds: [row(0), row(1)] });
   expect(text).toContain('Round 2 of 2 is under way.');
-  expect(text).toContain('| 1 | 61.3 | 50.0 | 58.3 | 116 | 500 | 460000 | 11111 | 12 of 180 | yes |');
+  expect(withoutGaps(text)).toContain('| 1 | 61.3 | 58.3 | 500 | 11111 | yes |');
   expect(describeRounds({ plan, nextRound: 3, rounds: [] })).toContain('All rounds are done.');
   // Direct answers that are multiple choice to the digit have no column.
   const same = { ...row(1), directAnswer: 61.25 };
@@ -55,8 +58,8 @@ test('steps are described as a Markdown table', () => {
     { name: 'sample', state: 'done', seconds: 2.04, note: '600 requests' },
     { name: 'generate', state: 'running' },
   ]);
-  expect(text).toContain('| sample | done | 2.0 | 600 requests |');
-  expect(text).toContain('| generate | running |  |  |');
+  expect(withoutGaps(text)).toContain('| sample | done | 2.0 | 600 requests |');
+  expect(withoutGaps(text)).toContain('| generate | running |  |  |');
 });
 
 test('the rows in payloads stay below 10 KB however many rounds there are, the newest kept whole', () => {
