@@ -2,6 +2,7 @@
  * Each step of a round as a command, with no Temporal: they leave the same files and manifests as the workflow.
  */
 import type { Command } from 'commander';
+import { printable } from '../src/core/printable.ts';
 import { formatSeconds } from '../src/report/tables.ts';
 import type { StepContext, StepOutcome } from '../src/round/step-context.ts';
 import { rowOf, type StepName, stepNames, steps } from '../src/round/steps.ts';
@@ -71,10 +72,12 @@ export async function runStepCommand(
   const step = await load();
   const display = createProgressDisplay();
   const onProgress: StepContext['onProgress'] = (progress) => display.show(`round ${round} ${name}`, progress);
+  const onRetry: StepContext['onRetry'] = ({ problem, seconds, attempt }) =>
+    display.log(`  ${name} is retried after: ${printable(problem)}; attempt ${attempt} in ${formatSeconds(seconds)}`);
   try {
     const owns = name in steps ? ownWholeStep(round, name as StepName) : undefined;
     const work = { signal, onProgress, extensions, owns };
-    const outcome = await withNewRun(config, runName, work, (open) => step({ ...open, round, onProgress }));
+    const outcome = await withNewRun(config, runName, work, (open) => step({ ...open, round, onProgress, onRetry }));
     display.stop();
     process.stdout.write(`${describeOutcome(name, outcome)}\n`);
   } finally {

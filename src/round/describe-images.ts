@@ -70,6 +70,7 @@ export async function describeImages(context: StepContext): Promise<DescribeOutc
             const { text } = await askWithRetries(() => ask(fillTemplate(template, {}), options), {
               attempts: 6,
               signal,
+              onRetry: context.onRetry,
             });
             const [found] = (await pool.read([id])).values();
             const answer = readAnswer(text, found as AnnotatedImage);

@@ -2,6 +2,7 @@ import type { Config } from '../config/schema.ts';
 import type { Access } from '../core/access.ts';
 import type { Manifest } from '../core/manifest.ts';
 import type { RunDirectory } from '../core/run-directory.ts';
+import type { OnRetry } from '../teacher/ask-with-retries.ts';
 import type { Progress } from '../trainer/protocol.ts';
 import type { TrainerCommand } from '../trainer/supervisor/trainer-command.ts';
 import type { Extensions } from './extensions.ts';
@@ -12,6 +13,8 @@ export interface StepContext {
   run: RunDirectory;
   round: number;
   onProgress(progress: Progress): void;
+  /** Called when a request failed that this process itself makes again, without Temporal. */
+  onRetry?: OnRetry | undefined;
   /** Aborted when the step should stop; the step then throws the signal's reason. */
   signal: AbortSignal;
   /** What the program adds to the library. */

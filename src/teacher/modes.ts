@@ -3,7 +3,7 @@
  */
 import { setTimeout as wait } from 'node:timers/promises';
 import { askChunk } from './ask-chunk.ts';
-import { askWithRetries } from './ask-with-retries.ts';
+import { askWithRetries, type OnRetry } from './ask-with-retries.ts';
 import { collectBatch, readBatchState, submitBatch } from './batches.ts';
 import type { TeacherRequest } from './call-log.ts';
 import { createPacer } from './pacer.ts';
@@ -19,6 +19,8 @@ export interface AskingOptions {
   /** What the chunk may cost since asking was started; default: anything. */
   allowance?: number | undefined;
   onProgress: OnChunkProgress;
+  /** Called when an attempt failed and another one follows. */
+  onRetry?: OnRetry | undefined;
   signal: AbortSignal;
   /** With retries: how often a chunk is tried. Default: a day or so. */
   attempts?: number;
@@ -60,6 +62,7 @@ const online: TeacherMode = {
     askWithRetries(async () => askChunkOnline(await open(), options), {
       attempts: options.attempts ?? usualAttempts,
       signal: options.signal,
+      onRetry: options.onRetry,
     }),
 };
 
@@ -69,8 +72,8 @@ const batch: TeacherMode = {
   price: ({ prices, model }) => readPrice(prices, model, 'batch'),
   // The limits do not apply to batches.
   leastSeconds: () => 0,
-  async run(open, { allowance, signal, attempts = usualAttempts }) {
-    const retried = <R>(ask: () => Promise<R>) => askWithRetries(ask, { attempts, signal });
+  async run(open, { allowance, signal, onRetry, attempts = usualAttempts }) {
+    const retried = <R>(ask: () => Promise<R>) => askWithRetries(ask, { attempts, signal, onRetry });
     for (;;) {
       const submitted = await retried(async () => submitBatch(await open(), { allowance, signal }));
       if (submitted.batch === undefined) return submitted.chunk;

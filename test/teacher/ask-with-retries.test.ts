@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { askWithRetries } from '../../src/teacher/ask-with-retries.ts';
+import { askWithRetries, type Retry } from '../../src/teacher/ask-with-retries.ts';
 import { TeacherError } from '../../src/teacher/teacher-error.ts';
 
 /** Fails with each of the errors in turn, then answers; the clock is the only fake. */
@@ -25,6 +25,21 @@ describe('askWithRetries', () => {
 
   test('else waits twice as long each time', async () => {
     expect((await run([busy(), busy(), busy()])).waits).toEqual([1000, 2000, 4000]);
+  });
+
+  test('says before each wait what failed and when the next attempt is', async () => {
+    const retries: Retry[] = [];
+    let calls = 0;
+    const ask = async () => {
+      calls += 1;
+      if (calls < 3) throw new TeacherError(`no answer ${calls}`, { retryable: true });
+      return 'answer';
+    };
+    await askWithRetries(ask, { attempts: 5, sleep: async () => undefined, onRetry: (retry) => retries.push(retry) });
+    expect(retries).toEqual([
+      { problem: 'no answer 1', seconds: 1, attempt: 2 },
+      { problem: 'no answer 2', seconds: 2, attempt: 3 },
+    ]);
   });
 
   test('gives up after its attempts, with the last error', async () => {

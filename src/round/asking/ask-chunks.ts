@@ -68,6 +68,7 @@ export async function askChunks<Request extends TeacherRequest>(
     const asked = await mode.run(() => openChunk(alone, work, chunk), {
       allowance: allowance === undefined ? undefined : allowance - sum.cost,
       onProgress: (progress) => context.onProgress(ofWhole(all, chunk, progress)),
+      onRetry: context.onRetry,
       signal: context.signal,
       ...(attempts !== undefined && { attempts }),
     });
