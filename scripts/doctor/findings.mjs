@@ -112,6 +112,8 @@ async function isThere(step, context) {
 async function withLibrary(context) {
   const gpu = readState(context.cache).gpu === true;
   const full = { ...context, gpu, gpuFolder: join(context.cache, 'tensorflow-gpu'), state: {} };
+  // Each tells the next where it is.
+  await examineStep(packagesStep, full);
   await examineStep(tensorflowStep, full);
   return full;
 }
