@@ -127,6 +127,7 @@ async function takeReview(browser: Browser, folder: string): Promise<void> {
     progress: async () => progress,
     samples: async () => samples,
     waitForSamples: async () => ({ progress, samples }),
+    waitingFor: async () => undefined,
     judge: refused,
     decide: refused,
     result: async () => ({ iterations: 0, directory: folder }),
