@@ -78,7 +78,7 @@ export function addEvaluateCommand(program: Command, signal: AbortSignal): void 
   const command = program
     .command('evaluate')
     .description("score a round's merged model, or with --benchmark any model on any benchmark");
-  addImportCommand(command);
+  addImportCommand(command, signal);
   addEndpointOptions(addConfigOptions(command, { required: false }))
     .option('--round <number>', 'round', integer(0), 0)
     .option('--benchmark <name>', `a set of the config, or with --file one of ${benchmarkNames.join(', ')}`)

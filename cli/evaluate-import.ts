@@ -1,26 +1,97 @@
-/** `dataengine evaluate import`: results of lmms-eval and VLMEvalKit as the folder of an evaluation. */
+/** `dataengine evaluate import`: results of lmms-eval and VLMEvalKit as the folder of an evaluation, or as a round's answers. */
 import { join } from 'node:path';
 import type { Command } from 'commander';
+import { InputError } from '../src/core/input-error.ts';
 import { joinInside } from '../src/core/inside.ts';
+import type { StepContext } from '../src/round/step-context.ts';
+import { type ConfigOptions, loadNamedConfig } from './options.ts';
 import { formatScores } from './scores-table.ts';
+import { describeOutcome } from './step-commands.ts';
 
-/** Adds `dataengine evaluate import` to `dataengine evaluate`, whose `--output` is its own, too. */
-export function addImportCommand(evaluate: Command): void {
+interface ImportOptions extends Omit<ConfigOptions, 'config'> {
+  output?: string;
+  config?: string;
+  round: number;
+  set?: string;
+  measure?: string;
+}
+
+/** Adds `dataengine evaluate import` to `dataengine evaluate`, whose `--output`, `--config` and `--round` are its own, too. */
+export function addImportCommand(evaluate: Command, signal: AbortSignal): void {
   evaluate
     .command('import <results>')
-    .description('take the results of lmms-eval (--log_samples) or VLMEvalKit, question by question, to compare them')
+    .description(
+      'take the results of lmms-eval (--log_samples) or VLMEvalKit, question by question: to compare them, or with --config as the answers of a round',
+    )
     .option('--output <folder>', "default: runs/evaluations/imported/<the file's hash>/<set>")
+    .option('--set <name>', 'with --config: validation or test (default: validation)')
+    .option('--measure <name>', 'with --config: which score says what is right, of a file with several')
     .addHelpText(
       'after',
-      '\nExample:\n  dataengine evaluate import 20261129_101500_samples_pope.jsonl --output runs/evaluations/base-pope',
+      '\nExamples:\n  dataengine evaluate import 20261129_101500_samples_pope.jsonl --output runs/evaluations/base-pope\n' +
+        '  dataengine evaluate import model_receipts_result.xlsx --config configs/demo.yaml --round 1',
     )
     .action(async (file: string, _options: unknown, command: Command) => {
-      const { output } = command.optsWithGlobals<{ output?: string }>();
+      const { config, ...options } = command.optsWithGlobals<ImportOptions>();
+      if (config !== undefined) return importIntoRound(file, { ...options, config }, signal);
+      refuseWithoutConfig(options);
       const { importEvaluation } = await import('../src/round/evaluate/import-evaluation.ts');
       const imported = join('runs', 'evaluations', 'imported');
       const folderOf = (set: string, weights: string) =>
-        output ?? joinInside(joinInside(imported, weights.slice(0, 12)), set);
+        options.output ?? joinInside(joinInside(imported, weights.slice(0, 12)), set);
       const { scores, folder } = await importEvaluation(file, folderOf);
       process.stdout.write(`${formatScores(scores)}\nIn ${folder}\n`);
     });
+}
+
+function refuseWithoutConfig(options: ImportOptions): void {
+  const given = (['set', 'measure'] as const).find((name) => options[name] !== undefined);
+  if (given === undefined) return;
+  const problem = 'is for the answers of a round';
+  throw new InputError({ file: 'command line', field: `--${given}`, problem, remedy: 'Name the run with --config' });
+}
+
+/** Keeps the answers; where no set is left to be answered by the model, the round's evaluation is written from them. */
+async function importIntoRound(
+  file: string,
+  options: ImportOptions & { config: string },
+  signal: AbortSignal,
+): Promise<void> {
+  const { round, set = 'validation', measure, output } = options;
+  if (output !== undefined) {
+    const problem = 'is not for the answers of a round, which are kept in the run';
+    throw new InputError({ file: 'command line', field: '--output', problem, remedy: 'Leave it out' });
+  }
+  const { config, runName } = await loadNamedConfig(options.config, options);
+  const { withNewRun } = await import('../src/round/open-run.ts');
+  const { extensions } = await import('../workers/extensions.ts');
+  const { importAnswers, importDirectory, importedAnswers } = await import('../src/round/evaluate/import-answers.ts');
+  const { ownFolders } = await import('../src/round/own-folders.ts');
+  const { evaluationSets } = await import('../src/round/evaluation-sets.ts');
+  const { joinShards } = await import('../src/round/evaluate/evaluate.ts');
+  const onProgress: StepContext['onProgress'] = () => undefined;
+  const work = {
+    signal,
+    onProgress,
+    extensions,
+    owns: (place: Pick<StepContext, 'config' | 'run'>) => [
+      importDirectory({ ...place, round }, set),
+      ...ownFolders(round, 'evaluate')(place),
+    ],
+  };
+  const printed = await withNewRun(config, runName, work, async (open) => {
+    const context = { ...open, round, onProgress };
+    const lines = [describeOutcome('evaluate import', await importAnswers(context, { set, file, measure }))];
+    const left: string[] = [];
+    for (const one of evaluationSets(open.config, open.run)) {
+      if ((await importedAnswers(context, one)) === undefined) left.push(one.name);
+    }
+    if (left.length === 0) lines.push(describeOutcome('evaluate', await joinShards(context)));
+    else
+      lines.push(
+        `${left.join(', ')}: the model answers them in \`dataengine evaluate --round ${round}\` or \`dataengine run\``,
+      );
+    return lines.join('\n');
+  });
+  process.stdout.write(`${printed}\n`);
 }

@@ -12,7 +12,7 @@ const rankingNotes = {
 export function formatScores(scores: Scores): string {
   const { title, blind, questions, unanswered, lenientUnanswered, weights, measures, endpoint, ranking, judge } =
     scores;
-  const { combined = {} } = scores;
+  const { combined = {}, imported } = scores;
   const head = ['measure', 'score %', '95 % CI', 'of'];
   const rows: (string | number)[][] = [];
   for (const [measure, { groups, ...overall }] of Object.entries(measures)) {
@@ -33,6 +33,9 @@ export function formatScores(scores: Scores): string {
   const facts = [
     `${title}${blind ? ', blind' : ''}: ${questions} questions, ${endpoint === undefined ? 'weights' : 'fingerprint'} ${weights.slice(0, 12)}`,
     ...(endpoint === undefined ? [] : [`Answered by ${endpoint.model} at ${endpoint.url}.`]),
+    ...(imported === undefined
+      ? []
+      : [`Answers are results of ${imported.program} (${imported.results}, ${imported.measure}).`]),
     ...(ranking === undefined ? [] : [rankingNotes[ranking]]),
     ...(unanswered > 0 ? [`No choice was found in ${unanswered} answers${lenient}; they count as wrong.`] : []),
     ...(judge === undefined ? [] : describeJudge(judge).map(({ label, text }) => `${label}: ${text}`)),

@@ -22,6 +22,7 @@ interface ServeOptions extends KeyOptions {
   exif?: ExifMode;
   host: string;
   port: number;
+  origin?: string;
   maxAnswers: number;
   maxBodyMib: number;
   maxImageMegapixels: number;
@@ -52,6 +53,11 @@ export function addServeCommand(program: Command, signal: AbortSignal): void {
     .addOption(new Option('--exif <mode>', "how images are opened (default: the run's, or apply)").choices(exifModes))
     .option('--host <host>', 'address to listen on; one that other machines reach needs a key', '127.0.0.1')
     .option('--port <number>', 'port; 0 takes any that is free', integer(0), 8000)
+    .option(
+      '--origin <address>',
+      'of a proxy in front of the server, such as https://models.example.org: its page may call',
+      origin,
+    )
     .option('--api-key-variable <name>', 'environment variable with the key that clients must send')
     .option('--api-key-file <file>', 'file with that key')
     .option('--max-answers <number>', 'that are computed or wait at a time; more are refused with 429', integer(1), 64)
@@ -70,9 +76,11 @@ export function addServeCommand(program: Command, signal: AbortSignal): void {
 async function serve(model: string, options: ServeOptions, signal: AbortSignal): Promise<void> {
   const { isLoopback } = await import('../src/core/access.ts');
   const key = readServerKey(options);
-  if (key === undefined && !isLoopback(options.host)) {
-    const problem = `${options.host} may be reached by other machines, and the server has no key`;
-    throw wrongOption('--host', problem, 'Give --api-key-variable or --api-key-file, or listen on 127.0.0.1');
+  const reachable = isLoopback(options.host) ? options.origin : options.host;
+  if (key === undefined && reachable !== undefined) {
+    const problem = `${reachable} may be reached by other machines, and the server has no key`;
+    const remedy = 'Give --api-key-variable or --api-key-file, or listen on 127.0.0.1';
+    throw wrongOption(isLoopback(options.host) ? '--origin' : '--host', problem, remedy);
   }
   const [{ servedModel }, { startEngine }, { serveChat }] = await Promise.all([
     import('../src/round/served-model.ts'),
@@ -96,6 +104,7 @@ async function serve(model: string, options: ServeOptions, signal: AbortSignal):
     const server = await serveChat(engine, {
       host: options.host,
       port: options.port,
+      origin: options.origin,
       key,
       mostAnswers: options.maxAnswers,
       bodyBytes: options.maxBodyMib * 2 ** 20,
@@ -128,6 +137,15 @@ function readServerKey({ apiKeyVariable, apiKeyFile }: KeyOptions): string | und
   }
   keepSecret(apiKeyVariable, key);
   return key;
+}
+
+/** For commander: scheme, host and port alone, as browsers write it. */
+function origin(text: string): string {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url === undefined || !/^https?:$/.test(url.protocol) || url.href !== `${url.origin}/`) {
+    throw new InvalidArgumentError('Give one such as https://models.example.org.');
+  }
+  return url.origin;
 }
 
 /** For commander: `name=folder`, each name once. */

@@ -1,5 +1,6 @@
 /** What `npm run fuzz` feeds: the readers of benchmarks' files. */
 import { readFile } from 'node:fs/promises';
+import { unzipSync, zipSync } from 'fflate';
 import { projectFile } from '../../src/core/files.ts';
 import { type BenchmarkName, benchmarkOf } from '../../src/evaluation/benchmarks/index.ts';
 import { readResults } from '../../src/evaluation/import-results.ts';
@@ -79,6 +80,22 @@ const readers: FuzzedParser[] = [
     name: 'imported-results',
     file: 'results.tsv',
     sample: async () => Buffer.from('index\tprediction\thit\tcategory\n1\tA\t1\tx\n2\tB\t0\tx\n'),
+    parse: ofFile(readResults),
+  },
+  {
+    name: 'imported-excel',
+    file: 'results.xlsx',
+    sample: async () => {
+      const rows = [
+        ['index', 'prediction', 'hit', 'category'],
+        [1, 'A', 1, 'x'],
+        ['b', 'É & <no>', 0, null],
+      ];
+      const { default: writeExcelFile } = await import('write-excel-file/node');
+      const buffer = await writeExcelFile(rows.map((row) => row.map((value) => ({ value }))) as never).toBuffer();
+      // Not compressed: changed bytes reach the sheet.
+      return Buffer.from(zipSync(unzipSync(buffer), { level: 0 }));
+    },
     parse: ofFile(readResults),
   },
   {

@@ -32,6 +32,12 @@ function requireAnswer(record: ChosenAnswer, context: z.RefinementCtx, fields: r
   if (missing !== undefined) context.addIssue({ code: 'custom', path: [missing], message: 'is missing' });
 }
 
+/** A ranked choice is there. One that was written may not be found: the answer is wrong then. */
+function answerFields({ choices, losses }: ChosenAnswer & { losses: readonly number[] }): (keyof ChosenAnswer)[] {
+  if (choices.length === 0) return ['score'];
+  return losses.length > 0 ? ['correct_choice_idx', 'model_choice_idx'] : ['correct_choice_idx'];
+}
+
 export const badCaseSchema = badCaseFields.superRefine((record, context) =>
   requireAnswer(record, context, record.choices.length > 0 ? ['correct_choice_idx'] : ['score']),
 );
@@ -40,12 +46,15 @@ export const evaluatedQuestionSchema = badCaseFields
   .extend({
     question_id: z.string(),
     image_id: imageIdSchema,
-    model_choice_idx: z.number().int().nonnegative().optional().describe('Required with choices'),
+    model_choice_idx: z
+      .number()
+      .int()
+      .nonnegative()
+      .optional()
+      .describe('None where no choice was found in what was written'),
     losses: z.array(z.number()).describe('The mean loss of each choice'),
   })
-  .superRefine((record, context) =>
-    requireAnswer(record, context, record.choices.length > 0 ? ['correct_choice_idx', 'model_choice_idx'] : ['score']),
-  );
+  .superRefine((record, context) => requireAnswer(record, context, answerFields(record)));
 
 /** One record of `aokvqa_eval.json`: a question with the model's answer, and all that a bad case has. */
 export type EvaluatedQuestion = z.output<typeof evaluatedQuestionSchema>;

@@ -36,6 +36,8 @@ const scoresSchema = z.object({
   endpoint: z.object({ url: z.string(), model: z.string(), fingerprint: z.string() }).optional(),
   /** How a server's choices were found: ranked by log-probabilities of the prompt, or written. */
   ranking: z.enum(rankings).optional(),
+  /** Of a round whose answers are results of another program: the file, and the score in it that was taken. */
+  imported: z.object({ program: z.string(), results: z.string(), measure: z.string() }).optional(),
   /** Hash of the questions as they were put to the model. */
   asked: z.string(),
   questions: z.number(),

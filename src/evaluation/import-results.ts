@@ -1,6 +1,6 @@
 /**
  * Results of other programs, question by question: lmms-eval's samples (`--log_samples`, `<date>_samples_<task>.jsonl`) and
- * VLMEvalKit's detailed results (`.tsv`, `.csv` or `.json` with a column `hit`, `score` or `eval_score`).
+ * VLMEvalKit's detailed results (`.xlsx`, `.tsv`, `.csv` or `.json` with a column `hit`, `score` or `eval_score`).
  */
 import { basename } from 'node:path';
 import { z } from 'zod';
@@ -8,6 +8,7 @@ import { InputError } from '../core/input-error.ts';
 import { emptyRecord } from '../core/records.ts';
 import { rowError, type TableRow, tableRows } from '../datasets/tables/index.ts';
 import type { Measures } from './benchmarks/benchmark.ts';
+import { isGivenMmmuAnswer } from './benchmarks/mmmu-answers.ts';
 
 export interface ImportedResults {
   program: 'lmms-eval' | 'VLMEvalKit';
@@ -16,6 +17,8 @@ export interface ImportedResults {
   measures: Measures;
   /** Question id → what the model wrote. */
   texts: Map<string, string>;
+  /** Question id → how else the file names it, and what the model was asked where the file says so. */
+  asked: Map<string, { names: Readonly<Record<string, string>>; question?: string }>;
 }
 
 /**
@@ -27,29 +30,33 @@ export async function readResults(file: string): Promise<ImportedResults> {
   let program: ImportedResults['program'] | undefined;
   const measures: Measures = emptyRecord();
   const texts = new Map<string, string>();
+  const asked: ImportedResults['asked'] = new Map();
   for await (const row of rowsOf(file)) {
     program ??= programOf(file, row);
-    const { id, scores, groups, text } = program === 'lmms-eval' ? sampleOf(file, row) : resultOf(file, row);
+    const { id, scores, groups, text, names, question } =
+      program === 'lmms-eval' ? sampleOf(file, row) : resultOf(file, row);
     if (texts.has(id)) throw rowError(file, row, program === 'lmms-eval' ? 'doc_id' : 'index', `${id} is there twice`);
     texts.set(id, text);
+    asked.set(id, { names, ...(question !== undefined && { question }) });
     for (const [measure, score] of Object.entries(scores)) {
       measures[measure] ??= [];
       measures[measure].push({ id, score, ...(Object.keys(groups).length > 0 && { groups }) });
     }
   }
   if (program !== undefined && Object.keys(measures).length > 0) {
-    return { program, set: setOf(basename(file)), measures, texts };
+    return { program, set: setOf(basename(file)), measures, texts, asked };
   }
   const problem = program === undefined ? 'has no results' : 'has no score of a question, 0 to 1';
   throw new InputError({ file, problem, remedy: 'Name a file of results by question' });
 }
 
 async function* rowsOf(file: string): AsyncGenerator<TableRow> {
-  if (/\.xlsx?$/i.test(file)) {
-    const remedy = 'Have VLMEvalKit write TSV (PRED_FORMAT=tsv), or save the sheet as CSV';
-    throw new InputError({ file, problem: 'is an Excel file, which is not read', remedy });
+  if (/\.xls$/i.test(file)) {
+    const remedy = 'Have VLMEvalKit write XLSX or TSV (PRED_FORMAT=tsv), or save the sheet as CSV';
+    throw new InputError({ file, problem: 'is an Excel file of the old format, which is not read', remedy });
   }
-  yield* tableRows(file);
+  if (/\.xlsx$/i.test(file)) yield* (await import('../datasets/tables/excel.ts')).rowsOfExcel(file);
+  else yield* tableRows(file);
 }
 
 function programOf(file: string, row: TableRow): ImportedResults['program'] {
@@ -75,6 +82,10 @@ interface Result {
   scores: Record<string, number>;
   groups: Record<string, string>;
   text: string;
+  /** Column → the question's name in it. */
+  names: Record<string, string>;
+  /** With the words around it, where the program keeps them. */
+  question?: string | undefined;
 }
 
 const share = z.union([z.number(), z.boolean()]).transform(Number).pipe(z.number().min(0).max(1));
@@ -92,15 +103,48 @@ function sampleOf(file: string, row: TableRow): Result {
   if (!id.success) throw rowError(file, row, 'doc_id', 'must be a whole number');
   const scores: Record<string, number> = emptyRecord();
   const groups: Record<string, string> = {};
+  const doc = row.values.get('doc');
+  const names = typeof doc === 'object' && doc !== null ? namesIn(new Map(Object.entries(doc))) : {};
   for (const [metric, value] of row.values) {
     if (notMetrics.has(metric)) continue;
     const isObject = typeof value === 'object' && value !== null;
-    const score = share.safeParse(isObject && 'score' in value ? value.score : value);
+    const score = share.safeParse(isObject && 'score' in value ? value.score : (mmmuScore(value) ?? value));
     if (score.success) scores[metric] = score.data;
-    if (isObject) Object.assign(groups, groupsIn(new Map(Object.entries(value))));
+    if (!isObject) continue;
+    const fields = new Map<string, unknown>(Object.entries(value));
+    Object.assign(groups, groupsIn(fields));
+    Object.assign(names, namesIn(fields));
   }
   const text = firstText(row.values.get('resps')) ?? firstText(row.values.get('filtered_resps')) ?? '';
-  return { id: String(id.data), scores, groups, text };
+  return { id: String(id.data), scores, groups, text, names, question: firstText(row.values.get('input')) };
+}
+
+/** The ids of a task's own. */
+function namesIn(fields: ReadonlyMap<string, unknown>): Record<string, string> {
+  const ids = ['question_id', 'id', 'index'].flatMap((field) => {
+    const { success, data } = z.union([z.string().min(1), z.number()]).safeParse(fields.get(field));
+    return success ? [[field, String(data)]] : [];
+  });
+  return Object.fromEntries(ids);
+}
+
+const mmmuAnswer = z.union([z.string(), z.number()]);
+const mmmuSchema = z.looseObject({
+  question_type: z.string(),
+  answer: z.union([z.string(), z.array(z.string())]),
+  /** One a response: a letter, or all that an open answer may mean. */
+  parsed_pred: z.array(z.union([mmmuAnswer, z.array(mmmuAnswer)])),
+});
+
+/** MMMU's samples have what was read of the answer; lmms-eval compares it only when it adds up (`evaluate_mmmu`). */
+function mmmuScore(value: unknown): number | undefined {
+  const { success, data } = mmmuSchema.safeParse(value);
+  if (!success) return undefined;
+  const { question_type: type, answer, parsed_pred: parsed } = data;
+  const right = [answer].flat();
+  const isRight = (one: (typeof parsed)[number]) =>
+    type === 'multiple-choice' ? right.some((letter) => letter === one) : isGivenMmmuAnswer([one].flat(), right);
+  return parsed.some(isRight) ? 1 : 0;
 }
 
 function firstText(value: unknown): string | undefined {
@@ -120,7 +164,12 @@ function resultOf(file: string, row: TableRow): Result {
   const score = share.safeParse(written);
   if (!score.success) throw rowError(file, row, column, 'must be a score of 0 to 1');
   const text = row.values.get('prediction');
-  const known = { id: String(index.data), scores: { [column]: score.data }, groups: groupsIn(row.values) };
+  const id = String(index.data);
+  const question = row.values.get('question');
+  const known = {
+    ...{ id, scores: { [column]: score.data }, groups: groupsIn(row.values), names: { index: id } },
+    question: typeof question === 'string' ? question : undefined,
+  };
   return { ...known, text: text === undefined || text === null ? '' : String(text) };
 }
 

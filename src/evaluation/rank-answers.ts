@@ -31,9 +31,9 @@ export function rankAnswers<Q extends BenchmarkQuestion>(
   return questions.map((question) => {
     const entry = entryOf.get(question.id);
     if (!entry) throw new Error(`Question ${question.id} was not evaluated`);
-    const { losses: found, text, choice: written } = entry;
+    const { losses: found, text, choice: written, score: given } = entry;
     const wanted = answerCount(question);
-    const withText = text !== undefined && { text };
+    const withText = { ...(text !== undefined && { text }), ...(given !== undefined && { given }) };
     if (written !== undefined) return { question, choice: written ?? undefined, losses: [], ...withText };
     if (found.length !== wanted) {
       throw new Error(`Question ${question.id} has ${wanted} answers to rank, but ${found.length} losses`);

@@ -21,6 +21,10 @@ export interface LoopQuestion extends BenchmarkQuestion {
   question: string;
   /** None for a short answer. */
   choices?: readonly string[] | undefined;
+  /** The place of the right choice, of A-OKVQA's. */
+  correct_choice_idx?: number | undefined;
+  /** The same of a question of your own. */
+  correct?: number | undefined;
   /** Where the file has it. */
   question_type?: string | undefined;
 }

@@ -13,7 +13,8 @@ import { answersFile } from './evaluate/results.ts';
 import { askQuestions, type EvaluationSet, hashAsked } from './evaluation-sets.ts';
 
 /** Who answered: a model directory (file → SHA-256), perhaps by a server of its own, or a foreign endpoint. */
-export type AnsweredBy = ({ modelFiles: Record<string, string> } | Pick<Scores, 'endpoint'>) & Pick<Scores, 'ranking'>;
+export type AnsweredBy = ({ modelFiles: Record<string, string> } | Pick<Scores, 'endpoint'>) &
+  Pick<Scores, 'ranking' | 'imported'>;
 
 /**
  * Scores the answers to a set's questions and writes all files about them into the folder.
@@ -88,8 +89,12 @@ export async function writeScores({
   };
 }
 
-function whoAnswered({ ranking, ...by }: AnsweredBy): Pick<Scores, 'weights' | 'endpoint' | 'ranking'> {
-  const said = ranking === undefined ? {} : { ranking };
+function whoAnswered({
+  ranking,
+  imported,
+  ...by
+}: AnsweredBy): Pick<Scores, 'weights' | 'endpoint' | 'ranking' | 'imported'> {
+  const said = { ...(ranking !== undefined && { ranking }), ...(imported && { imported }) };
   if ('modelFiles' in by) return { weights: hashOfWeights(by.modelFiles), ...said };
   return { weights: by.endpoint?.fingerprint ?? '', ...(by.endpoint && { endpoint: by.endpoint }), ...said };
 }

@@ -23,6 +23,8 @@ export interface ChatServerSettings {
   host: string;
   /** 0 takes any free one. */
   port: number;
+  /** Of a proxy in front of it, such as `https://models.example.org`: the page may be opened there. */
+  origin?: string | undefined;
   /** What clients must send; undefined: nothing. */
   key?: string | undefined;
   /** Answers that are computed or wait at a time; a request for more is refused with 429. */
@@ -69,7 +71,7 @@ export async function serveChat(engine: Engine, settings: ChatServerSettings): P
   const created = Math.floor(Date.now() / 1000);
   let isStopping = false;
   let hasFailed = false;
-  let listening = { host: settings.host, port: settings.port };
+  let listening = { host: settings.host, port: settings.port, origin: settings.origin };
 
   const routes: Record<
     string,
@@ -165,7 +167,7 @@ export async function serveChat(engine: Engine, settings: ChatServerSettings): P
   async function readCall(request: IncomingMessage, place: Admitted): Promise<ChatCall> {
     const body = await readRequestBody(request, bodyBytes);
     if (body === undefined) {
-      const message = `A request may have ${bodyBytes} bytes`;
+      const message = `A request may have ${bodyBytes} bytes, its images as base64 among them (--max-body-mib)`;
       throw new ApiError({ status: 413, message, code: 'request_too_large' });
     }
     const call = parseChatRequest(body.toString('utf8'));
@@ -240,7 +242,7 @@ export async function serveChat(engine: Engine, settings: ChatServerSettings): P
   });
   server.maxConnections = mostConnections;
   await listen(server, settings);
-  listening = { host: settings.host, port: (server.address() as AddressInfo).port };
+  listening = { ...listening, port: (server.address() as AddressInfo).port };
 
   return {
     address: `http://${hostInUrl(settings.host)}:${listening.port}/`,

@@ -13,19 +13,25 @@ export const hostInUrl = (host: string): string => (isIP(host) === 6 ? `[${host}
  * not its own only by a domain name (DNS rebinding) or with its own origin.
  *
  * @param listening.host that the server was told to listen on
+ * @param listening.origin of a proxy in front of it, such as `https://models.example.org`
  * @throws ApiError
  */
 export function requireOwnPage(
   { host: called = '', origin }: IncomingHttpHeaders,
-  listening: { host: string; port: number },
+  listening: { host: string; port: number; origin?: string | undefined },
 ): void {
   const { hostname, port } = splitHost(called);
+  // Proxies pass on the name that they were called by, or call by the server's own.
+  const isProxied = listening.origin !== undefined && called.toLowerCase() === new URL(listening.origin).host;
   const isOwn = isLoopback(listening.host)
     ? (isLoopback(hostname) || hostname === listening.host) && port === listening.port
     : // Probes, containers and gateways call by an address, or by a name without a domain.
       hostname === listening.host || isIP(hostname) !== 0 || (hostname !== '' && !hostname.includes('.'));
-  if (!isOwn) throw forbidden('Call this server by its address, or by the name that it was given with --host');
-  if (origin !== undefined && origin !== `http://${called}`) throw forbidden('Pages of other origins may not call');
+  if (!isOwn && !isProxied) {
+    throw forbidden('Call this server by its address, or by the name that it was given with --host or --origin');
+  }
+  if (origin === undefined || origin === listening.origin) return;
+  if (isProxied || origin !== `http://${called}`) throw forbidden('Pages of other origins may not call');
 }
 
 function splitHost(called: string): { hostname: string; port: number } {

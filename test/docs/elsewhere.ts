@@ -76,6 +76,8 @@ export const elsewhere: Record<string, string> = {
     'test/cli/evaluate-command.test.ts',
   'dataengine evaluate import 20261129_101500_samples_pope.jsonl --output runs/evaluations/base-pope':
     'test/round/evaluate/import-evaluation.test.ts',
+  'dataengine evaluate import model_receipts_result.xlsx --config configs/demo.yaml --round 1':
+    'test/round/evaluate/import-answers.test.ts',
   'dataengine evaluate --tsv TextVQA_VAL.tsv --metric textvqa-accuracy --model data/stage1':
     'test/cli/evaluate-command.test.ts',
   'dataengine evaluate --benchmark aokvqa --file aokvqa_v1p0_test.json --images COCO2017/test2017 --model data/stage1':

@@ -2,9 +2,9 @@ import { expect, test } from 'vitest';
 import { isLoopback } from '../../src/core/access.ts';
 import { hostInUrl, requireOwnPage } from '../../src/serving/guard.ts';
 
-const isTaken = (host: string, listening: string, origin?: string) => {
+const isTaken = (host: string, listening: string, origin?: string, proxy?: string) => {
   try {
-    requireOwnPage({ host, origin }, { host: listening, port: 8000 });
+    requireOwnPage({ host, origin }, { host: listening, port: 8000, origin: proxy });
     return true;
   } catch {
     return false;
@@ -44,6 +44,22 @@ test("a page is the server's own only with the name that it was called by", () =
   for (const origin of ['http://127.0.0.1:8000', 'https://localhost:8000', 'http://localhost', 'null', '']) {
     expect(isTaken('localhost:8000', '127.0.0.1', origin)).toBe(false);
   }
+});
+
+test('behind a proxy the page is that of its address, whichever name the proxy calls by', () => {
+  const proxy = 'https://models.example.org';
+  for (const host of ['models.example.org', 'MODELS.example.org', '127.0.0.1:8000']) {
+    expect(isTaken(host, '127.0.0.1', proxy, proxy)).toBe(true);
+    expect(isTaken(host, '127.0.0.1', undefined, proxy)).toBe(true);
+    for (const origin of ['http://models.example.org', 'https://evil.example', 'https://models.example.org:8443']) {
+      expect(isTaken(host, '127.0.0.1', origin, proxy)).toBe(false);
+    }
+  }
+  for (const host of ['evil.example', 'models.example.org:8000']) {
+    expect(isTaken(host, '127.0.0.1', proxy, proxy)).toBe(false);
+  }
+  expect(isTaken('models.example.org', '127.0.0.1', proxy)).toBe(false);
+  expect(isTaken('models.example.org:8443', '127.0.0.1', `${proxy}:8443`, `${proxy}:8443`)).toBe(true);
 });
 
 test('which addresses only this machine reaches', () => {

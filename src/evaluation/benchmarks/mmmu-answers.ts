@@ -30,8 +30,13 @@ type Normalized = string | number;
 
 /** Whether an open answer has one of the references: as a part of its text, or as a number of two decimals. */
 export function isMmmuAnswer(answer: string, references: readonly string[]): boolean {
+  return isGivenMmmuAnswer(readOpenAnswer(answer), references);
+}
+
+/** The same of all that an answer may mean, as the official evaluation reads it. */
+export function isGivenMmmuAnswer(answers: readonly Normalized[], references: readonly string[]): boolean {
   const wanted = references.flatMap(normalized);
-  return readOpenAnswer(answer).some((given) =>
+  return answers.some((given) =>
     typeof given === 'number'
       ? wanted.includes(given) && !Number.isNaN(given)
       : wanted.some((reference) => typeof reference === 'string' && given.includes(reference)),

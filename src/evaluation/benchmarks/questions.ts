@@ -160,6 +160,7 @@ function scoresOfText({
   question,
   text = '',
   judged,
+  given,
 }: AnsweredQuestion<Question>): [MeasuredScore, ...MeasuredScore[]] {
   const { id, answers = [], metric, metricSettings } = question;
   const scores = Object.entries(metricOf(metric).score(text.trim(), answers, { ...metricSettings, judged }));
@@ -167,7 +168,8 @@ function scoresOfText({
     measure,
     score: { id, score, groups: groupsOf(question) },
   }));
-  return [main, ...others];
+  // The other measures are of what was written, which another program has read in its own way.
+  return given === undefined ? [main, ...others] : [{ ...main, score: { ...main.score, score: given } }];
 }
 
 function groupsOf({ question_type }: Question): Record<string, string> | undefined {

@@ -4,6 +4,7 @@ import type { OpenAI } from 'openai';
 import { z } from 'zod';
 import { hashFile, hashValue } from '../../core/hash.ts';
 import type { ExifMode } from '../../core/images/image-kind.ts';
+import { InputError } from '../../core/input-error.ts';
 import { askChunk, type ChunkOutcome, type RequestAsker } from '../../teacher/ask-chunk.ts';
 import { type CallSummary, readCallLog, type TeacherRequest } from '../../teacher/call-log.ts';
 import { countTokens } from '../../teacher/count-tokens.ts';
@@ -138,6 +139,7 @@ function askerOf({ client, model, ranking, exif }: AskEndpointInput, pacer: Pace
         const { usage, ...answer } = await askQuestion(question, settings);
         return { text: JSON.stringify(answer), usage, model, requestHash: hashValue(answer) };
       } catch (error) {
+        if (error instanceof TeacherError && error.status === 413) throw tooLarge(question, error);
         // The question itself is refused: it counts as unanswered, like one whose answer names no choice.
         if (!isTooLong(error) && !isRefusalOfContent(error)) throw error;
         const refusal = (error as Error).message;
@@ -146,6 +148,17 @@ function askerOf({ client, model, ranking, exif }: AskEndpointInput, pacer: Pace
       }
     },
   };
+}
+
+/** A server's limit, which a person must raise, or shrink the image: without an answer the score would be of fewer questions. */
+function tooLarge(question: EvaluationQuestion, { message }: TeacherError): InputError {
+  const [file = `question ${question.question_id}`] = imagesOfQuestion(question);
+  return new InputError({
+    file,
+    problem: `the endpoint takes no request as large as that of question ${question.question_id}, whose images go as PNG in their own size: ${message}`,
+    remedy:
+      'Allow larger ones there (dataengine serve --max-body-mib, nginx client_max_body_size), or shrink the image',
+  });
 }
 
 const foundSchema = z.object({

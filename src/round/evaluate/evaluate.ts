@@ -12,7 +12,7 @@ import { emptyRecord } from '../../core/records.ts';
 import type { BenchmarkQuestion } from '../../evaluation/benchmarks/benchmark.ts';
 import { benchmarkOf } from '../../evaluation/benchmarks/index.ts';
 import type { Ranking } from '../../evaluation/endpoint/rankings.ts';
-import { readScores } from '../../evaluation/evaluation-files.ts';
+import { readScores, type Scores } from '../../evaluation/evaluation-files.ts';
 import type { EvaluationQuestion } from '../../trainer/job-files.ts';
 import {
   askQuestions,
@@ -35,6 +35,7 @@ import { itemsOfShard, requireShard } from '../shards.ts';
 import { outcomeOf, type StepContext } from '../step-context.ts';
 import { evaluationShardDirectory, stepDirectory } from '../step-directory.ts';
 import { extractorOf, settleUnclearOf } from '../teacher.ts';
+import { importedAnswers } from './import-answers.ts';
 import { rankQuestions } from './rank-questions.ts';
 import type { EvaluateOutcome, EvaluateShardOutcome } from './results.ts';
 import { answerByServer, readRanking } from './serve-shard.ts';
@@ -59,8 +60,9 @@ export async function evaluateShard(
   { set: name, shard }: { set: string; shard: number },
 ): Promise<EvaluateShardOutcome> {
   const { config, run, round } = context;
-  const merged = await finishedStep(run, round, 'merge', { weights: true });
   const set = requireEvaluationSet(config, run, name);
+  if ((await importedAnswers(context, set)) !== undefined) return { seconds: 0, reused: true, questions: 0 };
+  const merged = await finishedStep(run, round, 'merge', { weights: true });
   const questions = await readEvaluationSet(set, extractedImagesFolder(run));
   const { shards: count } = config.evaluate;
   const all = askQuestions(set, questions);
@@ -100,6 +102,11 @@ export async function joinShards(context: StepContext): Promise<EvaluateOutcome>
     asked[set.name] = hashAsked(askQuestions(set, questions));
     // The right answers are in the file alone.
     contents[set.name] = { file: await hashQuestions(set), settings: contentSettings(set.questions) };
+    const imported = await importedAnswers(context, set);
+    if (imported !== undefined) {
+      shards[`${set.name}-imported`] = imported.outputs;
+      continue;
+    }
     for (const [shard, folder] of shardFolders(context, set).entries()) {
       shards[`${set.name}-${shard}`] = (await requireShard(context, 'evaluate', folder)).outputs;
     }
@@ -133,7 +140,7 @@ export async function joinShards(context: StepContext): Promise<EvaluateOutcome>
           losses: await readSetAnswers(context, set),
           judged: judged?.(set.name),
           folder: folder === '' ? directory : joinInside(directory, folder),
-          answeredBy: { modelFiles: merged.manifest.outputs, ...(await rankingOf(context, set, questions)) },
+          answeredBy: { modelFiles: merged.manifest.outputs, ...(await answerSource(context, set, questions)) },
           settleUnclear: settleUnclearOf(context),
           bootstrap: { samples: config.evaluate.bootstrapSamples, seed: config.seed },
         });
@@ -195,12 +202,14 @@ function typeOf(question: BenchmarkQuestion & { question_type?: string }): strin
   return question.question_type ?? null;
 }
 
-/** How a server found the choices of a set. @throws InputError when two of its shards differ */
-async function rankingOf(
+/** The program whose results these are, or how a server found the choices. @throws InputError when two shards differ */
+async function answerSource(
   context: StepContext,
   set: EvaluationSet,
   questions: readonly BenchmarkQuestion[],
-): Promise<{ ranking?: Ranking }> {
+): Promise<Pick<Scores, 'ranking' | 'imported'>> {
+  const imported = await importedAnswers(context, set);
+  if (imported !== undefined) return { imported: imported.info };
   if (context.config.evaluate.engine !== 'endpoint') return {};
   // Where words are all that is asked for, no choice was found.
   if (askQuestions(set, questions).every(({ answers }) => answers.length === 0)) return {};

@@ -6,6 +6,7 @@ import type { EvaluationSet } from '../evaluation-sets.ts';
 import { requireShard } from '../shards.ts';
 import type { StepContext } from '../step-context.ts';
 import { evaluationShardDirectory } from '../step-directory.ts';
+import { importedAnswers } from './import-answers.ts';
 import { lossesFile } from './rank-questions.ts';
 
 /** The folders of a set's shards. */
@@ -14,8 +15,10 @@ export function shardFolders(context: StepContext, { name: set }: EvaluationSet)
   return Array.from({ length: shards }, (_, shard) => evaluationShardDirectory(context, { set, shard }));
 }
 
-/** The answers of all shards. @throws InputError when one has not finished */
+/** The answers of all shards, or those that were imported. @throws InputError when a shard has not finished */
 export async function readSetAnswers(context: StepContext, set: EvaluationSet): Promise<EvaluationAnswer[]> {
+  const imported = await importedAnswers(context, set);
+  if (imported !== undefined) return readJsonLines(join(imported.folder, lossesFile), evaluationAnswerSchema);
   const answers: EvaluationAnswer[] = [];
   for (const folder of shardFolders(context, set)) {
     await requireShard(context, 'evaluate', folder);

@@ -1,7 +1,9 @@
 /** Results of other programs: lmms-eval's samples were written by its own code (`test/fixtures/make-imports-fixture.py`). */
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { zipSync } from 'fflate';
 import { expect, test } from 'vitest';
+import writeExcelFile from 'write-excel-file/node';
 import { z } from 'zod';
 import { readJsonLines } from '../../../src/core/read-json.ts';
 import { readMmeAnswer } from '../../../src/evaluation/benchmarks/mme.ts';
@@ -72,8 +74,55 @@ test("VLMEvalKit's truth values and JSON are taken", async () => {
   expect(json.measures).toEqual({ eval_score: [{ id: '3', score: 0.25, groups: { category: 'c' } }] });
 });
 
+test("MMMU's samples are scored as lmms-eval's own code adds them up", async () => {
+  const { measures, asked } = await readResults('test/fixtures/imports/20261129_101500_samples_mmmu_val.jsonl');
+  const verdicts: Record<string, number> = JSON.parse(
+    await readFile('test/fixtures/imports/mmmu_val_verdicts.json', 'utf8'),
+  );
+  const found = measures.mmmu_acc?.map(({ id, score }) => [asked.get(id)?.names.id, score]);
+  expect(Object.fromEntries(found ?? [])).toEqual(verdicts);
+  expect(Object.values(verdicts).filter((one) => one === 1).length).toBeGreaterThan(10);
+  expect(measures.mmmu_acc?.[0]?.groups).toEqual({ subdomain: 'Art' });
+});
+
+test("VLMEvalKit's Excel file is read like its other formats", async () => {
+  const file = join(await temporaryFolder(), 'model_MMStar_result.xlsx');
+  const rows = [
+    ['index', 'prediction', 'hit', 'category'],
+    [1, 'A', 1, 'x'],
+    [2, null, 0, 'y'],
+    [null, null, null, null],
+  ];
+  await writeExcelFile(rows.map((row) => row.map((value) => ({ value }))) as never).toFile(file);
+  const { measures, texts } = await readResults(file);
+  expect(measures.hit).toEqual([
+    { id: '1', score: 1, groups: { category: 'x' } },
+    { id: '2', score: 0, groups: { category: 'y' } },
+  ]);
+  expect([...texts]).toEqual([
+    ['1', 'A'],
+    ['2', ''],
+  ]);
+});
+
+test('an Excel file that unpacks to too much is refused before it is', async () => {
+  const file = join(await temporaryFolder(), 'bomb.xlsx');
+  const content = Buffer.from(zipSync({ 'xl/worksheets/sheet1.xml': new Uint8Array(20 * 2 ** 20) }, { level: 1 }));
+  const declared = content.lastIndexOf(Buffer.from('504b0102', 'hex')) + 24;
+  content.writeUInt32LE(200 * 2 ** 20, declared);
+  await writeFile(file, content);
+  await expect(readResults(file)).rejects.toThrow(/unpacks to more, and an Excel file may have 192 MB/);
+  // One that says less of itself than it has: no more than that is unpacked, and what is cut is no sheet.
+  content.writeUInt32LE(1000, declared);
+  await writeFile(file, content);
+  const before = process.memoryUsage().arrayBuffers;
+  await expect(readResults(file)).rejects.toThrow(/is no Excel file that can be read/);
+  expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(10 * 2 ** 20);
+});
+
 test.each([
-  ['a.xlsx', 'PK', /is an Excel file, which is not read/],
+  ['a.xls', 'x', /is an Excel file of the old format, which is not read/],
+  ['a.xlsx', 'PK', /is no Excel file that can be read/],
   ['a.jsonl', '{"question": 1}\n{"question": 2}', /has neither lmms-eval's fields/],
   ['a.jsonl', '{"doc_id": "x", "filtered_resps": "y", "m": 1}\n', /a\.jsonl:1: doc_id: must be a whole number/],
   [

@@ -36,6 +36,23 @@ describe('our server', { timeout: 180_000 }, () => {
     await rm(folder, { recursive: true, force: true });
   });
 
+  test('of a request that is larger than the server takes, the error names image and limit', async () => {
+    const small = await serveChat(engine, {
+      ...{ host: '127.0.0.1', port: 0, mostAnswers: 64, bodyBytes: 2000, imagePixels: 1_000_000 },
+      ...{ defaultMaxTokens: 100, report: () => undefined },
+    });
+    try {
+      const endpoint = { url: `${small.address}v1`, requestTimeoutSeconds: 60 };
+      const asking = input(endpoint.url, setOf(tiny), { endpoint });
+      await expect(asking.then(evaluateEndpoint)).rejects.toMatchObject({
+        name: 'InputError',
+        message: expect.stringMatching(/takes no request as large as .*2000 bytes.*--max-body-mib/),
+      });
+    } finally {
+      await small.close(0);
+    }
+  });
+
   test.each([
     ['with images', false],
     ['without', true],
