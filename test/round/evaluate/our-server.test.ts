@@ -2,6 +2,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readJsonLines } from '../../../src/core/read-json.ts';
 import { evaluateEndpoint } from '../../../src/round/evaluate/evaluate-endpoint.ts';
@@ -38,15 +39,21 @@ describe('our server', { timeout: 180_000 }, () => {
 
   test('of a request that is larger than the server takes, the error names image and limit', async () => {
     const small = await serveChat(engine, {
-      ...{ host: '127.0.0.1', port: 0, mostAnswers: 64, bodyBytes: 2000, imagePixels: 1_000_000 },
+      ...{ host: '127.0.0.1', port: 0, mostAnswers: 64, bodyBytes: 600_000, imagePixels: 1_000_000 },
       ...{ defaultMaxTokens: 100, report: () => undefined },
     });
     try {
       const endpoint = { url: `${small.address}v1`, requestTimeoutSeconds: 60 };
-      const asking = input(endpoint.url, setOf(tiny), { endpoint });
+      const image = join(await temporaryFolder(), 'noise.png');
+      const noise = { type: 'gaussian', mean: 128, sigma: 50 } as const;
+      await sharp({ create: { width: 700, height: 700, channels: 3, background: '#000', noise } }).toFile(image);
+      const set = setOf(tiny, { imageFile: async () => image });
+      const asking = input(endpoint.url, set, { endpoint });
       await expect(asking.then(evaluateEndpoint)).rejects.toMatchObject({
         name: 'InputError',
-        message: expect.stringMatching(/takes no request as large as .*2000 bytes.*--max-body-mib/),
+        message: expect.stringMatching(
+          /noise\.png: the endpoint takes no request as large as .*600000 bytes.*--max-body-mib/,
+        ),
       });
     } finally {
       await small.close(0);
