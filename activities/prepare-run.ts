@@ -4,6 +4,7 @@ import { hashValue } from '../src/core/hash.ts';
 import { evaluationSets } from '../src/round/evaluation-sets.ts';
 import { judges } from '../src/round/judge/work.ts';
 import { withNewRun } from '../src/round/open-run.ts';
+import { requireBudget } from '../src/round/paid-teacher.ts';
 import { verifies } from '../src/round/verify/verify.ts';
 import { compactRounds } from '../workflows/details.ts';
 import type { DataEngineInput, RoundSummary, RunPlan } from '../workflows/inputs.ts';
@@ -24,7 +25,8 @@ export interface PreparedRun extends RunPlan {
 /**
  * Reads the config, freezes it in the run's directory and returns what the workflows need from it.
  *
- * @throws InputError when the config is wrong, or names what this worker may not touch
+ * @throws InputError when the config is wrong, names what this worker may not touch, or a teacher that costs money without a
+ *   budget
  */
 export async function prepareRun(
   input: PrepareRunInput,
@@ -35,6 +37,7 @@ export async function prepareRun(
   const name = config.run ?? runNameOf(scheduledBy ?? workflowId);
   // A schedule without a number of rounds adds one each time.
   const more = input.more ?? (scheduledBy !== undefined && rounds === undefined ? 1 : undefined);
+  await requireBudget({ config, extensions, access });
   const work = { signal, onProgress, extensions, access };
   const started = await withNewRun(config, name, work, async ({ run }) => ({
     directory: run.stored?.uri ?? run.root,

@@ -23,6 +23,8 @@ export interface ActivityDependencies {
   holdsGpu?: boolean;
   /** Whether the namespace has the search attributes. */
   searchAttributes?: boolean;
+  /** Whether the requests to the teacher are left to other workers. */
+  asksNoTeacher?: boolean;
   /** What computes the work of the CPU activities. Default: this process. */
   processes?: StepProcesses;
 }
@@ -36,7 +38,8 @@ export interface TaskHost extends Omit<ActivityDependencies, 'processes'> {
 }
 
 /** What the processes are given of it: plain values. The rest is theirs. */
-export interface StepFacts extends Pick<ActivityDependencies, 'settings' | 'trainer' | 'searchAttributes'> {
+export interface StepFacts
+  extends Pick<ActivityDependencies, 'settings' | 'trainer' | 'searchAttributes' | 'asksNoTeacher'> {
   input: unknown;
 }
 
@@ -70,13 +73,13 @@ export async function runStep<R>(
 
 /** Opens the run of a reference for a step's work. @param owns the folders of the run that the work writes */
 export function workOnRun<R>(
-  { signal, onProgress, onWorked, extensions, settings: access, trainer, holdsGpu = false }: TaskHost,
+  { signal, onProgress, onWorked, extensions, settings: access, trainer, holdsGpu = false, asksNoTeacher }: TaskHost,
   { runDirectory, round }: StepReference,
   work: (context: StepContext) => Promise<R>,
   owns: RunWork['owns'],
 ): Promise<R> {
   return withRun(runDirectory, { owns, signal, onProgress, extensions, access }, (run) =>
-    work({ ...run, round, onProgress, trainer, holdsGpu }).finally(onWorked),
+    work({ ...run, round, onProgress, trainer, holdsGpu, asksNoTeacher }).finally(onWorked),
   );
 }
 

@@ -24,20 +24,23 @@ export function addDataCheckCommands(data: Command, signal: AbortSignal): void {
     data
       .command('check <config>')
       .description(
-        'report every file and image that is missing, cut short or inconsistent, what to download, and what is too long',
+        'check all that a run needs before it starts: the teacher and its key, prompts, types, the model, and every file and image; report what is missing, cut short or too long',
       ),
   )
     .option('--all', `more than ${SHOWN_OF_A_FOLDER} problems of a folder, or samples that are too long`, false)
     .addHelpText('after', '\nExample:\n  dataengine data check configs/minigpt4-7b.yaml --data-root /data')
     .action(async (file: string, options: { dataRoot?: string; all: boolean }) => {
-      const { config } = await loadNamedConfig(file, options);
+      const { config, runName } = await loadNamedConfig(file, options);
       const { checkData, leftOutLine, problemRows } = await import('../src/round/check-data.ts');
       const display = createProgressDisplay();
       const onProgress = (progress: { phase: string; step: number; steps: number }) =>
         display.show('data check', progress);
-      const found = await checkData(config, { signal, onProgress }).finally(() => display.stop());
-      const { problems, images, questions, leftOut } = found;
+      const { extensions } = await import('../workers/extensions.ts');
+      const run = openRunDirectory(resolve(config.runsDirectory), runName);
+      const check = checkData(config, { signal, onProgress, extensions, run }).finally(() => display.stop());
+      const { problems, images, questions, leftOut, notes } = await check;
       for (const records of leftOut) process.stdout.write(leftOutLine(records));
+      for (const note of notes) process.stdout.write(`${note}\n`);
       if (problems.length === 0) {
         process.stdout.write(`The data is complete: ${questions} questions to score, ${images} images.\n`);
         const { dataLengths } = await import('../src/round/data-lengths.ts');
@@ -49,7 +52,9 @@ export function addDataCheckCommands(data: Command, signal: AbortSignal): void {
       }
       const rows = problemRows(problems, config.data.root, options.all ? Number.POSITIVE_INFINITY : SHOWN_OF_A_FOLDER);
       const table = textTable(['item', 'problem', 'what to do'], rows, { wordWrap: true });
-      process.stdout.write(`${table}\n${problems.length} problems under ${config.data.root}\n`);
+      process.stdout.write(
+        `${table}\n${problems.length === 1 ? '1 problem' : `${problems.length} problems`}; the data is in ${config.data.root}\n`,
+      );
       process.exitCode = exitCodes.wrongInput;
     });
 

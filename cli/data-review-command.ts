@@ -9,7 +9,7 @@ import type { StepContext } from '../src/round/step-context.ts';
 import { describeFailure } from './failures.ts';
 import { roundWorkflow } from './gate-commands.ts';
 import { addRunOptions, integer, loadNamedConfig, type RunOptions } from './options.ts';
-import { withClient } from './temporal-client.ts';
+import { update, withClient } from './temporal-client.ts';
 
 interface ReviewOptions extends RunOptions {
   round: number;
@@ -88,9 +88,7 @@ async function contextOf(file: string, options: ReviewOptions, signal: AbortSign
 
 async function continueRound(workflowId: string, round: number): Promise<void> {
   await withClient(async (client) => {
-    await client.workflow
-      .getHandle(await roundWorkflow(client, workflowId))
-      .executeUpdate<{ round: number }, []>('samplesReviewed', { args: [] });
+    await update(client, await roundWorkflow(client, workflowId), 'samplesReviewed');
     process.stdout.write(`Round ${round} continues\n`);
   });
 }

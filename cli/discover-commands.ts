@@ -7,7 +7,7 @@ import type { TypesApproval } from '../workflows/messages.ts';
 import { roundWorkflow } from './gate-commands.ts';
 import { addConfigOptions, type ConfigOptions, integer } from './options.ts';
 import { runStepCommand } from './step-commands.ts';
-import { withClient } from './temporal-client.ts';
+import { update, withClient } from './temporal-client.ts';
 
 interface ApprovalOptions {
   types?: string;
@@ -53,9 +53,8 @@ async function discover(options: DiscoverOptions, signal: AbortSignal): Promise<
 async function approveTypes(workflowId: string, options: ApprovalOptions): Promise<void> {
   const approval = await readApproval(options);
   await withClient(async (client) => {
-    const { round, types } = await client.workflow
-      .getHandle(await roundWorkflow(client, workflowId))
-      .executeUpdate<{ round: number; types: number }, [TypesApproval]>('approveTypes', { args: [approval] });
+    const roundId = await roundWorkflow(client, workflowId);
+    const { round, types } = await update<{ round: number; types: number }>(client, roundId, 'approveTypes', approval);
     process.stdout.write(`Round ${round} uses ${types} question types\n`);
   });
 }

@@ -8,10 +8,12 @@ import {
 } from '@temporalio/common';
 import { CommanderError, InvalidArgumentError } from 'commander';
 import { InputError } from '../src/core/input-error.ts';
+import { valueIn } from '../src/core/records.ts';
 import { StorageError } from '../src/core/write-file.ts';
 import { TeacherError } from '../src/teacher/teacher-error.ts';
 import { TrainerError } from '../src/trainer/supervisor/trainer-error.ts';
 import { ServerUnreachable } from '../workers/connection.ts';
+import { WorkerSilent } from './temporal-client.ts';
 
 /** The command's exit codes. */
 export const exitCodes = { ok: 0, failed: 1, wrongInput: 2, interrupted: 130 } as const;
@@ -54,7 +56,8 @@ export function describeFailure(error: unknown): { message: string; exitCode: nu
     return { message, exitCode: exitCodes.wrongInput };
   }
   if (error instanceof Interrupted) return { message: error.message, exitCode: exitCodes.interrupted };
-  if (error instanceof ServerUnreachable) return { message: error.message, exitCode: exitCodes.failed };
+  if (error instanceof ServerUnreachable || error instanceof WorkerSilent)
+    return { message: error.message, exitCode: exitCodes.failed };
   const cause = rootCause(error);
   const isInput =
     cause instanceof InputError || (cause instanceof ApplicationFailure && inputFailures.has(cause.type ?? ''));
@@ -90,7 +93,15 @@ const refusals: Readonly<Record<string, string>> = {
 
 function refusalOfSystem(error: unknown): string | undefined {
   const { code = '', path } = error instanceof Error ? (error as NodeJS.ErrnoException) : {};
-  return path !== undefined && code in refusals ? `${path}: ${refusals[code]}` : undefined;
+  const refusal = valueIn(refusals, code);
+  if (refusal === undefined) return undefined;
+  // A write to an open file names none.
+  if (path !== undefined) return `${path}: ${refusal}`;
+  return isOfDisk(code) ? refusal.charAt(0).toUpperCase() + refusal.slice(1) : undefined;
+}
+
+function isOfDisk(code: string): boolean {
+  return code === 'ENOSPC' || code === 'EDQUOT' || code === 'EROFS';
 }
 
 function withCauses(error: Error): string {

@@ -7,7 +7,7 @@ import type { Verdict } from '../src/round/gate/gate.ts';
 import type { RoundDecision } from '../workflows/messages.ts';
 import { addConfigOptions, type ConfigOptions, integer } from './options.ts';
 import { runStepCommand } from './step-commands.ts';
-import { withClient } from './temporal-client.ts';
+import { ask, update, withClient } from './temporal-client.ts';
 
 type GateOptions = ConfigOptions & { round: number; accept?: boolean; reject?: boolean; comment?: string };
 
@@ -49,15 +49,14 @@ function verdictOf({ accept, reject, comment }: GateOptions): Verdict | undefine
 async function approve(workflowId: string, { reject, comment }: { reject: boolean; comment?: string }): Promise<void> {
   await withClient(async (client) => {
     const verdict: RoundDecision = { decision: reject ? 'reject' : 'accept', comment };
-    const round = await client.workflow
-      .getHandle(await roundWorkflow(client, workflowId))
-      .executeUpdate<{ round: number }, [RoundDecision]>('decideRound', { args: [verdict] });
+    const roundId = await roundWorkflow(client, workflowId);
+    const round = await update<{ round: number }>(client, roundId, 'decideRound', verdict);
     process.stdout.write(`Round ${round.round} is ${reject ? 'set aside' : 'accepted'}\n`);
   });
 }
 
 /** The id of the round under way, by that of its run; a round's own id is returned as it is. */
 export async function roundWorkflow(client: Client, workflowId: string): Promise<string> {
-  const progress = await client.workflow.getHandle(workflowId).query<{ roundWorkflowId?: string }>('progress');
+  const progress = await ask<{ roundWorkflowId?: string }>(client, workflowId, 'progress');
   return progress.roundWorkflowId ?? workflowId;
 }

@@ -8,8 +8,10 @@ import type { Workflow } from '@temporalio/common';
 import type { Command } from 'commander';
 import { loadConfig } from '../src/config/load-config.ts';
 import { InputError } from '../src/core/input-error.ts';
+import { openRunDirectory } from '../src/core/run-directory.ts';
 import type { DataEngineInput } from '../workflows/inputs.ts';
 import type { DataEngineProgress } from '../workflows/messages.ts';
+import { agreeToRun, checkBeforeRun } from './before-run.ts';
 import { addConfigOptions, type ConfigOptions, integer, ownConfig, toWorkflowInput } from './options.ts';
 import { describeEnd, formatRounds } from './rounds-table.ts';
 import { withClient } from './temporal-client.ts';
@@ -21,6 +23,7 @@ interface RunOptions extends ConfigOptions {
   detach: boolean;
   local: boolean;
   json: boolean;
+  yes: boolean;
 }
 
 /** Adds `dataengine run` and `dataengine watch`. */
@@ -39,6 +42,7 @@ export function addRunCommands(program: Command, signal: AbortSignal): void {
     .option('--workflow-id <id>', 'default: the run’s name')
     .option('--rounds <number>', 'data-engine rounds after round 0', integer(0))
     .option('--more <number>', "instead: this many rounds after those in the run's directory", integer(1))
+    .option('--yes', 'agree to what the teacher will cost, without being asked', false)
     .option('--detach', 'start it and return', false)
     .option('--json', 'one line of JSON a change', false)
     .addHelpText(
@@ -65,6 +69,12 @@ async function startRun(options: RunOptions, signal: AbortSignal): Promise<void>
   }
   const ownName = options.local ? basename(options.config, extname(options.config)) : `data-engine-${randomUUID()}`;
   const workflowId = options.workflowId ?? config.run ?? ownName;
+  const runName = config.run ?? workflowId;
+  const { rounds = config.rounds } = options;
+  const asked = { ...config, rounds };
+  const directory = openRunDirectory(resolve(config.runsDirectory), runName);
+  await checkBeforeRun(asked, { run: directory, local: options.local, signal });
+  await agreeToRun(asked, options);
   const input = { ...toWorkflowInput(options, options.rounds), more, config: resolve(options.config) };
   const work = async (client: Client) => {
     const progress = await startOrJoin(client, config.temporal.taskQueues.cpu, workflowId, input, options.config);

@@ -6,7 +6,7 @@ import type { Client } from '@temporalio/client';
 import type { Command } from 'commander';
 import type { DataEngineProgress, WaitingStep } from '../workflows/messages.ts';
 import { integer } from './options.ts';
-import { withClient } from './temporal-client.ts';
+import { update, withClient } from './temporal-client.ts';
 import { wordsOfActivity } from './watch/activity-words.ts';
 
 /** Adds the commands that steer a run. */
@@ -21,7 +21,10 @@ export function addSteerCommands(program: Command): void {
     .addHelpText('after', '\nExample:\n  dataengine pause nightly --reason "the GPU is needed"')
     .action((id: string, { reason, now }: { reason?: string; now: boolean }) =>
       withClient(async (client) => {
-        printStanding(id, await update(client, id, 'pause', reason === undefined ? {} : { reason }));
+        printStanding(
+          id,
+          await update<DataEngineProgress>(client, id, 'pause', reason === undefined ? {} : { reason }),
+        );
         if (now) printActivities('stopped', await setActivities(client, id, 'pause'));
       }),
     );
@@ -32,7 +35,7 @@ export function addSteerCommands(program: Command): void {
     .action((id: string) =>
       withClient(async (client) => {
         printActivities('resumed', await setActivities(client, id, 'unpause'));
-        printStanding(id, await update(client, id, 'resume'));
+        printStanding(id, await update<DataEngineProgress>(client, id, 'resume'));
       }),
     );
   for (const { name, updateName, description, done } of answers) {
@@ -92,13 +95,6 @@ const answers = [
     done: 'fails the run with its error',
   },
 ];
-
-function update<R = DataEngineProgress>(client: Client, workflowId: string, name: string, argument?: object) {
-  const handle = client.workflow.getHandle(workflowId);
-  return argument === undefined
-    ? handle.executeUpdate<R, []>(name)
-    : handle.executeUpdate<R, [object]>(name, { args: [argument] });
-}
 
 function printStanding(id: string, { round, rounds, step, paused }: DataEngineProgress): void {
   const where = `round ${round} of ${rounds ?? '?'}, step ${step ?? 'not started'}`;

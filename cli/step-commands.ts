@@ -6,6 +6,7 @@ import { printable } from '../src/core/printable.ts';
 import { formatSeconds } from '../src/report/tables.ts';
 import type { StepContext, StepOutcome } from '../src/round/step-context.ts';
 import { rowOf, type StepName, stepNames, steps } from '../src/round/steps.ts';
+import { confirmation, type PriceOptions } from './before-run.ts';
 import { addConfigOptions, type ConfigOptions, integer, loadNamedConfig, ownConfig } from './options.ts';
 import { createProgressDisplay } from './progress-display.ts';
 
@@ -13,6 +14,9 @@ type Step = (context: StepContext) => Promise<StepOutcome>;
 
 /** Steps with commands that have options of their own, or no command. */
 const otherSteps: readonly StepName[] = ['merge', 'evaluate', 'judge', 'discover', 'compare', 'gate'];
+
+/** What may ask a teacher that costs money. */
+const payingSteps = ['prepare-data', 'generate', 'verify', 'question-types', 'describe-images'];
 
 /** Adds `dataengine finetune --config FILE …` and its like. */
 export function addStepCommands(program: Command, signal: AbortSignal): void {
@@ -51,7 +55,10 @@ function addStepCommand(
 ): void {
   // The last of the three commands from a folder to a report.
   const byDefault = name === 'report' ? { byDefault: ownConfig } : {};
-  addConfigOptions(program.command(name).description(description), byDefault)
+  const command = addConfigOptions(program.command(name).description(description), byDefault);
+  if (payingSteps.includes(name))
+    command.option('--yes', 'agree to what the teacher will cost, without being asked', false);
+  command
     .option('--round <number>', 'round', integer(0), 0)
     .addHelpText('after', `\nExample:\n  dataengine ${name} --config configs/demo.yaml --round ${firstRound}`)
     .action((options: ConfigOptions & { round: number }) => runStepCommand(name, load, options, signal));
@@ -61,7 +68,7 @@ function addStepCommand(
 export async function runStepCommand(
   name: string,
   load: () => Promise<Step>,
-  options: ConfigOptions & { round: number },
+  options: ConfigOptions & PriceOptions & { round: number },
   signal: AbortSignal,
 ): Promise<void> {
   const { round } = options;
@@ -70,6 +77,7 @@ export async function runStepCommand(
   const { extensions } = await import('../workers/extensions.ts');
   const { ownWholeStep } = await import('../src/round/own-folders.ts');
   const step = await load();
+  const confirmCost = confirmation(config, options);
   const display = createProgressDisplay();
   const onProgress: StepContext['onProgress'] = (progress) => display.show(`round ${round} ${name}`, progress);
   const onRetry: StepContext['onRetry'] = ({ problem, seconds, attempt }) =>
@@ -77,7 +85,14 @@ export async function runStepCommand(
   try {
     const owns = name in steps ? ownWholeStep(round, name as StepName) : undefined;
     const work = { signal, onProgress, extensions, owns };
-    const outcome = await withNewRun(config, runName, work, (open) => step({ ...open, round, onProgress, onRetry }));
+    const outcome = await withNewRun(config, runName, work, async (open) => {
+      // The first step looks at everything itself, with the data.
+      if (name in steps && name !== 'prepare-data') {
+        const { requirePreflight } = await import('../src/round/preflight/preflight.ts');
+        for (const note of await requirePreflight(open, name as StepName)) display.log(note);
+      }
+      return step({ ...open, round, onProgress, onRetry, confirmCost });
+    });
     display.stop();
     process.stdout.write(`${describeOutcome(name, outcome)}\n`);
   } finally {

@@ -6,7 +6,7 @@ import type { Config } from '../src/config/schema.ts';
 import type { OtherRequests } from '../src/round/estimate-requests.ts';
 import type { RoundEstimate } from '../src/round/generate/generate.ts';
 import { addConfigOptions, type ConfigOptions, integer, loadNamedConfig } from './options.ts';
-import { withClient } from './temporal-client.ts';
+import { update, withClient } from './temporal-client.ts';
 
 /** Adds `dataengine estimate`, `top-up` and `finish-early`. */
 export function addTeacherCommands(program: Command, signal: AbortSignal): void {
@@ -23,18 +23,14 @@ export function addTeacherCommands(program: Command, signal: AbortSignal): void 
     .argument('<amount>', 'in the currency of the prices', amountOfMoney)
     .addHelpText('after', '\nExample:\n  dataengine top-up tuesday/round-1/generation 25')
     .action(async (workflowId: string, amount: number) => {
-      const limit = await withClient(({ workflow }) =>
-        workflow.getHandle(workflowId).executeUpdate<number, [{ amount: number }]>('topUp', { args: [{ amount }] }),
-      );
+      const limit = await withClient((client) => update<number>(client, workflowId, 'topUp', { amount }));
       process.stdout.write(`The budget is now ${limit}\n`);
     });
   program
     .command('finish-early <workflow-id>')
     .description('send the teacher no more requests in this round, and continue with the answers so far')
     .addHelpText('after', '\nExample:\n  dataengine finish-early tuesday/round-1/generation')
-    .action((workflowId: string) =>
-      withClient(({ workflow }) => workflow.getHandle(workflowId).executeUpdate<void, []>('finishEarly')),
-    );
+    .action((workflowId: string) => withClient((client) => update<void>(client, workflowId, 'finishEarly')));
 }
 
 function amountOfMoney(text: string): number {
@@ -56,9 +52,11 @@ async function printEstimate(options: ConfigOptions & { round: number }, signal:
     // Round 0 asks for no samples.
     return [round === 0 ? undefined : await estimateRound(context), await estimateOtherRequests(context)] as const;
   });
-  const currency = estimate?.currency ?? (await currencyOf(config.teacher));
+  const { findTeacher } = await import('../src/teacher/providers/index.ts');
+  const isFree = !findTeacher(config.teacher, extensions.teacherProviders).provider.isPaid;
+  const currency = estimate?.currency ?? (isFree ? undefined : await currencyOf(config.teacher));
   const lines = [
-    ...(estimate === undefined ? [] : describeSamples(config, round, estimate)),
+    ...(estimate === undefined ? [] : describeSamples(config, round, estimate, { isFree })),
     ...others.map((other) => describeOther(round, other, currency)),
     ...(estimate === undefined && others.length === 0
       ? [`round ${round}: no requests to ${config.teacher.model}`]
@@ -72,7 +70,12 @@ async function currencyOf({ prices, model }: Config['teacher']): Promise<string 
   return (await readPrice(prices, model, 'online'))?.currency;
 }
 
-function describeSamples({ teacher }: Config, round: number, estimate: RoundEstimate): string[] {
+function describeSamples(
+  { teacher }: Config,
+  round: number,
+  estimate: RoundEstimate,
+  { isFree }: { isFree: boolean },
+): string[] {
   const { requests, promptTokens, completionTokens, cost, maximumCost, seconds, currency, spent, toppedUp } = estimate;
   const money = (amount: number) => `${amount.toFixed(2)} ${currency}`;
   return [
@@ -80,10 +83,12 @@ function describeSamples({ teacher }: Config, round: number, estimate: RoundEsti
     `  prompt tokens:  ${promptTokens}`,
     `  answer tokens:  ${completionTokens}`,
     currency === undefined
-      ? `  cost:           unknown: ${teacher.prices} has no price for ${teacher.model}`
+      ? `  cost:           ${isFree ? 'none: this teacher is free' : `unknown: ${teacher.prices} has no price for ${teacher.model}`}`
       : `  cost:           ${money(cost)}, ${money(maximumCost)} at most; spent so far ${money(spent)}`,
     ...(seconds > 0 ? [`  time:           at least ${(seconds / 60).toFixed(1)} minutes, by the limits`] : []),
-    ...(teacher.budget ? [`  budget:         ${describeBudget(teacher.budget.limit, toppedUp)} ${currency}`] : []),
+    ...(typeof teacher.budget?.limit === 'number'
+      ? [`  budget:         ${describeBudget(teacher.budget.limit, toppedUp)} ${currency}`]
+      : []),
   ];
 }
 

@@ -1,4 +1,4 @@
-import { Client, Connection } from '@temporalio/client';
+import { Client, Connection, WorkflowUpdateRPCTimeoutOrCancelledError } from '@temporalio/client';
 import type { Duration } from '@temporalio/common';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import { reach } from '../workers/connection.ts';
@@ -22,6 +22,59 @@ export async function connectClient(address?: string, connectTimeout?: Duration)
   const connection = await reach(options.address, () => Connection.connect(options));
   return new Client({ connection, namespace, dataConverter });
 }
+
+/** No worker has taken a message to a workflow. */
+export class WorkerSilent extends Error {
+  override readonly name = 'WorkerSilent';
+}
+
+const answerMilliseconds = 15_000;
+
+/**
+ * Sends an update to a workflow, and waits for its answer.
+ *
+ * @throws WorkerSilent when no worker has answered in a while: without one nobody ever would
+ * @throws WorkflowUpdateFailedError when the workflow refuses it; WorkflowNotFoundError when there is none
+ */
+export async function update<R>(
+  client: Client,
+  workflowId: string,
+  name: string,
+  argument?: object,
+  milliseconds = answerMilliseconds,
+): Promise<R> {
+  const handle = client.workflow.getHandle(workflowId);
+  try {
+    return await client.withDeadline(Date.now() + milliseconds, () =>
+      argument === undefined
+        ? handle.executeUpdate<R, []>(name)
+        : handle.executeUpdate<R, [object]>(name, { args: [argument] }),
+    );
+  } catch (error) {
+    if (!(error instanceof WorkflowUpdateRPCTimeoutOrCancelledError)) throw error;
+    throw new WorkerSilent(
+      `${workflowId}: no worker has answered in ${Math.round(milliseconds / 1000)} seconds, so it is not known whether this ` +
+        'takes effect. Start one (`dataengine worker cpu`), then look with `dataengine watch`',
+      { cause: error },
+    );
+  }
+}
+
+/** The answer of a workflow to a query. @throws WorkerSilent when no worker has answered in a while */
+export async function ask<R>(client: Client, workflowId: string, name: string): Promise<R> {
+  const handle = client.workflow.getHandle(workflowId);
+  try {
+    return await client.withDeadline(Date.now() + answerMilliseconds, () => handle.query<R>(name));
+  } catch (error) {
+    const { code } = ((error as Error).cause ?? error) as { code?: unknown };
+    if (code !== deadlineExceeded && code !== failedPrecondition) throw error;
+    throw new WorkerSilent(`${workflowId}: no worker answers. Start one: \`dataengine worker cpu\``, { cause: error });
+  }
+}
+
+/** Of gRPC's statuses: the second one is that of a queue without workers. */
+const deadlineExceeded = 4;
+const failedPrecondition = 9;
 
 /** Runs the work with a client as of `connectClient`, and closes its connection. */
 export async function withClient<R>(work: (client: Client) => Promise<R>): Promise<R> {

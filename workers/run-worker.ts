@@ -19,7 +19,11 @@ export async function runCpuWorker(flags: WorkerFlags = {}): Promise<void> {
     // Where they can't be registered, as on Temporal Cloud, those that are there are still used.
     await registerSearchAttributes(connection, namespace).catch(() => undefined);
     const searchAttributes = await knowsSearchAttributes(connection, namespace);
-    const worker = await createCpuWorker(place, { ...flags, taskQueue }, { settings, searchAttributes });
+    const worker = await createCpuWorker(
+      place,
+      { ...flags, taskQueue },
+      { settings, searchAttributes, asksNoTeacher: !teacher },
+    );
     const watched = { worker, slots: slotCount(flags.slots) };
     if (!teacher) return [watched];
     const forTeacher = { ...flags, taskQueue: teacherQueueOf(taskQueue), slots: undefined };

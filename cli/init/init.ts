@@ -275,10 +275,19 @@ function describeTypes({ facts, types }: ConfigParts): string {
 async function checkOwnData(output: string, signal: AbortSignal): Promise<void> {
   const config = await loadConfig(output);
   const { checkData, leftOutLine, problemRows } = await import('../../src/round/check-data.ts');
-  const { problems, questions, images, leftOut } = await checkData(config, { signal, onProgress: () => undefined });
+  // Whoever writes a config may not have the key yet.
+  const found = await checkData(config, {
+    signal,
+    onProgress: () => undefined,
+    extensions: demoExtensions,
+    places: ['config', 'files'],
+  });
+  const { problems, questions, images, leftOut, notes, unchecked } = found;
   for (const records of leftOut) process.stdout.write(leftOutLine(records));
   if (problems.length === 0) {
     process.stdout.write(`The data is complete: ${questions} questions to score, ${images} images.\n`);
+    for (const note of notes) process.stdout.write(`${note}\n`);
+    if (unchecked.length > 0) process.stdout.write(`A run checks when it starts: ${unchecked.join('; ')}.\n`);
     return;
   }
   const rows = problemRows(problems, config.data.root, 10);

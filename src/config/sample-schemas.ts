@@ -54,14 +54,18 @@ export const verifySchema = z.strictObject({
     .describe('A question with at least this share of correct answers needs no image. Guessing gives 0.25.'),
   keepNeedsNoImage: share.default(0).describe('Share of the questions that need no image which is kept; 0 drops all.'),
   temperature: z.number().min(0).max(2).default(0.7).describe('Sampling temperature of these answers.'),
-  blindPrompt: pathIn('configs').default('configs/prompts/verify-v1.md').describe('Prompt file of blindAnswers.'),
+  blindPrompt: pathIn('configs')
+    .optional()
+    .describe(
+      'Prompt file of blindAnswers. Default: configs/prompts/verify-v1.md, with teacher.attachImage verify-with-image-v1.md, with data.descriptions.source: image verify-from-image-v1.md.',
+    ),
   languageOnlyPrompt: pathIn('configs')
     .default('configs/prompts/verify-without-picture-v1.md')
     .describe('Prompt file of languageOnlyAnswers.'),
   shortBlindPrompt: pathIn('configs')
     .optional()
     .describe(
-      'The same for questions with a short answer. Default: configs/prompts/verify-short-v1.md, with data.descriptions.source: image verify-short-from-image-v1.md.',
+      'The same for questions with a short answer. Default: configs/prompts/verify-short-v1.md, with teacher.attachImage verify-short-with-image-v1.md, with data.descriptions.source: image verify-short-from-image-v1.md.',
     ),
   shortLanguageOnlyPrompt: pathIn('configs')
     .default('configs/prompts/verify-short-without-image-v1.md')

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { storeUri } from '../core/remote/store-uri.ts';
+import { runNamePattern, runNameRule } from '../core/run-directory.ts';
 import { pathIn } from './config-paths.ts';
 import { dataSchema } from './data-schema.ts';
 import { evaluateSchema } from './evaluate-schema.ts';
@@ -20,8 +21,16 @@ export const configSchema = z
     extends: pathIn('configs')
       .optional()
       .describe('Another config, relative to this file; keys of this file override its keys.'),
-    run: z.string().min(1).optional().describe("The run's name, the folder under runsDirectory."),
-    seed: z.int().default(42).describe('Seed of all random draws: the same seed and inputs give the same data.'),
+    run: z
+      .string()
+      .regex(runNamePattern, runNameRule)
+      .optional()
+      .describe("The run's name, the folder under runsDirectory."),
+    seed: z
+      .int()
+      .nonnegative()
+      .default(42)
+      .describe('Seed of all random draws: the same seed and inputs give the same data.'),
     rounds: z.int().nonnegative().default(2).describe('Data-engine rounds after round 0, the base finetune.'),
     runsDirectory: pathIn('runs').default('runs').describe('Folder of the run folders.'),
     store: storeUri

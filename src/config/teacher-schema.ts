@@ -16,7 +16,8 @@ const budgetSchema = z.strictObject({
   limit: z
     .number()
     .nonnegative()
-    .describe('What all rounds of the run may cost together, in the currency of the prices.'),
+    .or(z.literal('none'))
+    .describe('What all rounds of the run may cost together, in the currency of the prices. none: any amount.'),
   whenReached: z
     .enum(['wait', 'finish'])
     .default('wait')
@@ -109,12 +110,14 @@ export const teacherSchema = z
         'More fields of the request that change how an answer is sampled, such as { reasoning_effort: low, seed: null }; null leaves one out.',
       ),
     prompt: pathIn('configs')
-      .default('configs/prompts/generate-v1.md')
-      .describe('Prompt file; its version is kept with every sample.'),
+      .optional()
+      .describe(
+        'Prompt file; its version is kept with every sample. Default: configs/prompts/generate-v1.md, with attachImage generate-with-image-v1.md, with data.descriptions.source: image generate-from-image-v1.md.',
+      ),
     shortAnswerPrompt: pathIn('configs')
       .optional()
       .describe(
-        'Prompt file of samples with a short answer. Default: configs/prompts/generate-short-v1.md, with data.descriptions.source: image generate-short-from-image-v1.md.',
+        'Prompt file of samples with a short answer. Default: configs/prompts/generate-short-v1.md, with attachImage generate-short-with-image-v1.md, with data.descriptions.source: image generate-short-from-image-v1.md.',
       ),
     mode: z
       .enum(['online', 'batch'])
@@ -134,7 +137,10 @@ export const teacherSchema = z
       .default(4)
       .describe('Activities with requests that may run at the same time, over all workers.'),
     limits: limitsSchema.prefault({}),
-    budget: budgetSchema.optional(),
+    budget: z
+      .preprocess((given) => (given === 'none' ? { limit: 'none' } : given), budgetSchema)
+      .optional()
+      .describe('A run that Temporal starts with a teacher that costs money requires one, or `budget: none`.'),
     prices: pathIn('configs')
       .default('configs/prices.yaml')
       .describe('What models cost, for estimates and the budget.'),

@@ -140,7 +140,7 @@ export function requireTeacherAccess(access: Access, address: string): void {
 }
 
 /** Whether an address of the URL's host reaches this machine only. */
-function isOnThisMachine({ hostname }: URL): boolean {
+export function isOnThisMachine({ hostname }: Pick<URL, 'hostname'>): boolean {
   return isLoopback(hostname.replace(/^\[|\]$/g, ''));
 }
 

@@ -85,3 +85,8 @@ export function describeFirstIssue(error: z.ZodError): { field: string; problem:
   const more = others.length > 0 ? ` (and ${others.length} more)` : '';
   return { field: fieldPath(path), problem: `${problem}${more}` };
 }
+
+/** The error of a value of the config. @param field such as `teacher.model` */
+export function configError(field: string, problem: string, remedy: string): InputError {
+  return new InputError({ file: 'config', field, problem, remedy });
+}

@@ -2,6 +2,10 @@ import { join } from 'node:path';
 import { InputError } from './input-error.ts';
 import { joinInside } from './inside.ts';
 
+/** The name of a run, which becomes that of a folder. */
+export const runNamePattern = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
+export const runNameRule = 'use letters, digits, ".", "_" and "-", and start with a letter or a digit';
+
 /** The folder of a run: `<runs>/<run>`. */
 export interface RunDirectory {
   root: string;
@@ -39,12 +43,12 @@ export interface StoredRun {
  * @throws InputError when the run's name can't be a folder's name.
  */
 export function openRunDirectory(runsDirectory: string, run: string): RunDirectory {
-  if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/.test(run)) {
+  if (!runNamePattern.test(run)) {
     throw new InputError({
       file: runsDirectory,
       field: 'run',
       problem: `${JSON.stringify(run)} can't be the name of a run`,
-      remedy: 'Use letters, digits, ".", "_" and "-", and start with a letter or a digit',
+      remedy: `${runNameRule.charAt(0).toUpperCase()}${runNameRule.slice(1)}`,
     });
   }
   return { root: joinInside(runsDirectory, run) };

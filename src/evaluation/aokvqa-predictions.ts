@@ -21,7 +21,8 @@ export function readAokvqaPredictions(file: string): Promise<AokvqaPredictions> 
 
 /**
  * The official scores, in percent: a question without a prediction counts as wrong, questions marked difficult don't
- * count for direct answers, and answers are compared letter by letter, case and spaces included. A setting
+ * count for direct answers, and answers are compared letter by letter, case and spaces included. Where a question has fewer
+ * than three direct answers, which official ones never do, all have to be the one that is given. A setting
  * without predictions, or without questions that count, has no score.
  */
 export function scoreAokvqaPredictions(
@@ -37,10 +38,11 @@ export function scoreAokvqaPredictions(
     : [];
   const directAnswer = all.some(({ direct_answer }) => direct_answer !== undefined)
     ? questions
-        .filter(({ difficult_direct_answer }) => !difficult_direct_answer)
+        .filter(({ difficult_direct_answer, direct_answers }) => !difficult_direct_answer && direct_answers.length > 0)
         .map(({ question_id, direct_answers }) => {
           const answer = given.get(question_id)?.direct_answer;
-          return Math.min(1, direct_answers.filter((one) => one === answer).length / 3);
+          const matches = direct_answers.filter((one) => one === answer).length;
+          return Math.min(1, matches / Math.min(3, direct_answers.length));
         })
     : [];
   return { multipleChoice: percent(multipleChoice), directAnswer: percent(directAnswer) };

@@ -3,14 +3,18 @@
  */
 import { stat } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
-import { dirname } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import limitConcurrency from 'p-limit';
 import type { Config } from '../config/schema.ts';
 import type { OpenSettings } from '../core/images/open-image.ts';
 import { InputError } from '../core/input-error.ts';
+import { openRunDirectory, type RunDirectory } from '../core/run-directory.ts';
 import { checkImage } from '../datasets/check-images.ts';
-import { type DataProblem, pathUnder, problemOf } from './data-problem.ts';
+import { type DataProblem, joinProblems, pathUnder, problemOf } from './data-problem.ts';
+import type { Place } from './preflight/check.ts';
+import { type Preflight, preflight } from './preflight/preflight.ts';
 import { type LeftOutRecords, readDatasets, type UsedImage } from './read-datasets.ts';
+import type { StepContext } from './step-context.ts';
 import { describeCounts } from './steps.ts';
 
 export interface CheckOptions extends OpenSettings {
@@ -18,21 +22,36 @@ export interface CheckOptions extends OpenSettings {
   onProgress: (progress: { phase: string; step: number; steps: number }) => void;
 }
 
-export interface DataCheck {
+export interface DataCheck extends Preflight {
   questions: number;
   images: number;
-  problems: DataProblem[];
   /** The files of which records are left out. */
   leftOut: LeftOutRecords[];
 }
 
-/** Checks every file and image that a run of the config may read. */
-export async function checkData(config: Config, options: CheckOptions): Promise<DataCheck> {
+/** What `checkData` is given, besides the config. */
+export interface DataCheckOptions extends CheckOptions, Pick<StepContext, 'extensions'> {
+  /** The run; default: that of the config's name. */
+  run?: RunDirectory;
+  /** What can be known here; default: all. */
+  places?: readonly Place[];
+}
+
+/** Checks everything that a run of the config needs and that can be known before it: `preflight`, and every file and image. */
+export async function checkData(config: Config, options: DataCheckOptions): Promise<DataCheck> {
+  const { signal, extensions, places } = options;
+  const run = options.run ?? openRunDirectory(resolve(config.runsDirectory), config.run ?? 'check');
+  const before = await preflight({ config, run, signal, extensions }, { places });
   const { questions, images, problems, leftOut } = await readDatasets(config);
   return {
+    ...before,
     questions,
     images: images.length,
-    problems: [...problems, ...(await checkImages(config.data.root, images, { ...options, exif: config.data.exif }))],
+    problems: joinProblems(
+      before.problems,
+      problems,
+      await checkImages(config.data.root, images, { ...options, exif: config.data.exif }),
+    ),
     leftOut,
   };
 }

@@ -50,6 +50,11 @@ export function pathUnder(root: string, file: string): string {
   return path.startsWith('..') || isAbsolute(path) ? file : path.split(sep).join('/');
 }
 
+/** The problems of several checks, each once. */
+export function joinProblems(...lists: readonly DataProblem[][]): DataProblem[] {
+  return [...new Map(lists.flat().map((problem) => [problem.error.message, problem])).values()];
+}
+
 const LISTED = 20;
 
 /**

@@ -1,8 +1,8 @@
 import { InputError } from '../core/input-error.ts';
 import { type Manifest, readManifest } from '../core/manifest.ts';
 import type { RunDirectory } from '../core/run-directory.ts';
-import { stepDirectory } from './step-directory.ts';
-import { type RoundStep, rowOf, type StepName } from './steps.ts';
+import { directoryOf } from './step-directory.ts';
+import { rowOf, type StepName } from './steps.ts';
 
 /** What to download of a step's folder, when the run is in a store. */
 export interface Needed {
@@ -18,15 +18,15 @@ export interface Needed {
 export async function finishedStep(
   run: RunDirectory,
   round: number,
-  step: RoundStep,
+  step: Exclude<StepName, 'report'>,
   needed?: Needed,
 ): Promise<{ directory: string; manifest: Manifest }> {
-  const directory = stepDirectory(run, round, step);
+  const directory = directoryOf(run, round, step) as string;
   const manifest = await manifestIn(run, directory, needed);
   if (manifest === undefined) {
     throw new InputError({
       file: directory,
-      problem: `round ${round} has not finished its step ${step}`,
+      problem: `${rowOf(step).folder?.of === 'run' ? 'the run' : `round ${round}`} has not finished its step ${step}`,
       remedy: `Run \`dataengine ${step} --round ${round}\` with the same config first`,
     });
   }

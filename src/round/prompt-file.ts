@@ -26,8 +26,20 @@ export async function promptFile(config: Config, run: RunDirectory, round: numbe
   const accepted = await readAccepted(run);
   const ofRound = accepted.findLast(({ fromRound }) => fromRound <= round);
   return ofRound === undefined
-    ? config.teacher.prompt
+    ? generationPromptFile(config)
     : joinInside(runPromptFolder(run), ofRound.file, acceptedFile(run));
+}
+
+/** The config's prompt for new samples. */
+export function generationPromptFile(config: Config): string {
+  return config.teacher.prompt ?? ownPrompt(config, 'generate');
+}
+
+/** The prompt of this program that fits what the teacher knows of an image: facts, facts and the image, or the image alone. */
+function ownPrompt(config: Config, name: string): string {
+  const isTold = poolSource(config).tells.length > 0;
+  const form = !isTold ? '-from-image' : config.teacher.attachImage ? '-with-image' : '';
+  return projectFile(`configs/prompts/${name}${form}-v1.md`);
 }
 
 /** What a prompt for new samples has a place for, by what the teacher is told about images. */
@@ -43,11 +55,8 @@ export function readGenerationPrompt(config: Config, file: string): Promise<Prom
 
 /** Reads the prompt for new samples with a short answer. @throws InputError as `readGenerationPrompt` does */
 export function readShortAnswerPrompt(config: Config): Promise<PromptTemplate> {
-  const fitting = {
-    key: 'teacher.shortAnswerPrompt',
-    prompt: `configs/prompts/generate-short${config.data.descriptions.source === 'image' ? '-from-image' : ''}-v1.md`,
-  };
-  const file = config.teacher.shortAnswerPrompt ?? projectFile(fitting.prompt);
+  const fitting = { key: 'teacher.shortAnswerPrompt', prompt: 'configs/prompts/generate-short-from-image-v1.md' };
+  const file = config.teacher.shortAnswerPrompt ?? ownPrompt(config, 'generate-short');
   return readFittingPrompt(config, file, generationPlaceholders(config), fitting);
 }
 
@@ -55,22 +64,15 @@ export function readShortAnswerPrompt(config: Config): Promise<PromptTemplate> {
 export function readBlindPrompt(config: Config): Promise<PromptTemplate> {
   const placeholders = [...poolSource(config).tells, 'question', 'choices'];
   const fitting = { key: 'verify.blindPrompt', prompt: 'configs/prompts/verify-from-image-v1.md' };
-  return readFittingPrompt(config, config.verify.blindPrompt, placeholders, fitting);
+  return readFittingPrompt(config, config.verify.blindPrompt ?? ownPrompt(config, 'verify'), placeholders, fitting);
 }
 
 /** Reads the prompt for blind answers to questions with a short answer. @throws InputError as `readGenerationPrompt` does */
 export function readShortBlindPrompt(config: Config): Promise<PromptTemplate> {
   const placeholders = [...poolSource(config).tells, 'question'];
-  const fitting = {
-    key: 'verify.shortBlindPrompt',
-    prompt: `configs/prompts/verify-short${config.data.descriptions.source === 'image' ? '-from-image' : ''}-v1.md`,
-  };
-  return readFittingPrompt(
-    config,
-    config.verify.shortBlindPrompt ?? projectFile(fitting.prompt),
-    placeholders,
-    fitting,
-  );
+  const fitting = { key: 'verify.shortBlindPrompt', prompt: 'configs/prompts/verify-short-from-image-v1.md' };
+  const file = config.verify.shortBlindPrompt ?? ownPrompt(config, 'verify-short');
+  return readFittingPrompt(config, file, placeholders, fitting);
 }
 
 async function readFittingPrompt(

@@ -36,6 +36,7 @@ import { manifestIn } from './finished-step.ts';
 import { withOtherRun } from './open-run.ts';
 import {
   generationPlaceholders,
+  generationPromptFile,
   promptFile,
   readGenerationPrompt,
   runPromptFolder,
@@ -58,7 +59,7 @@ export const iterationDiff = (run: RunDirectory, iteration: number) =>
 export async function preparePrompt(context: StepContext, forRun: string | undefined): Promise<void> {
   const { config, run } = context;
   const newest = (from: RunDirectory) => promptFile(config, from, Number.MAX_SAFE_INTEGER);
-  const file = forRun === undefined ? config.teacher.prompt : await withOtherRun(context, forRun, newest);
+  const file = forRun === undefined ? generationPromptFile(config) : await withOtherRun(context, forRun, newest);
   await readGenerationPrompt(config, file);
   await typesFor(context, forRun);
   await mkdir(dirname(iterationPrompt(run, 0)), { recursive: true });
@@ -174,8 +175,8 @@ export async function acceptIteration(
   const text = await readFile(iterationPrompt(run, iteration), 'utf8');
   const { version } = await readGenerationPrompt(config, iterationPrompt(run, 0));
   if (forRun === undefined) {
-    await requireConfigAccess(context.access, config.teacher.prompt);
-    return writePromptVersion({ folder: dirname(config.teacher.prompt), version, text });
+    await requireConfigAccess(context.access, generationPromptFile(config));
+    return writePromptVersion({ folder: dirname(generationPromptFile(config)), version, text });
   }
   return withOtherRun(context, forRun, async (target) => {
     const written = await writePromptVersion({ folder: runPromptFolder(target), version, text });

@@ -12,16 +12,12 @@ import { countBy } from '../core/records.ts';
 import { imagesOf } from '../datasets/train-dataset.ts';
 import type { Benchmark, CheckedQuestions } from '../evaluation/benchmarks/benchmark.ts';
 import { benchmarkNames, benchmarkOf } from '../evaluation/benchmarks/index.ts';
-import { readQuestionTypes } from '../generation/question-types.ts';
 import { imagesInPool } from '../generation/sample-requests.ts';
 import { imagesOfQuestion } from '../trainer/job-files.ts';
-import { imageFields } from '../trainer/supervisor/image-fields.ts';
 import { type DataProblem, pathUnder, problemOf } from './data-problem.ts';
 import { poolFolder, withPool } from './dataset-paths.ts';
 import { configuredSets, type EvaluationSet } from './evaluation-sets.ts';
-import { isJudged, judgeTools } from './judge/work.ts';
 import { baseDataset } from './mixture-parts.ts';
-import { readGenerationPrompt } from './prompt-file.ts';
 
 /** An image that a run may read, with its size by the annotations. */
 export interface UsedImage {
@@ -80,15 +76,6 @@ export async function readDatasets(
     images.set(image.file, { ...images.get(image.file), ...image });
   };
 
-  if (config.questionTypes.source === 'file') {
-    await attempt(async () => void (await readQuestionTypes(config.data.questionTypes)));
-  }
-  await attempt(async () => {
-    const { image, path } = config.model;
-    // The model may be on the GPU workers' machines alone.
-    if (image && (await fileExists(join(path, 'config.json')))) await imageFields(path, image);
-  });
-  await attempt(async () => void (await readGenerationPrompt(config, config.teacher.prompt)));
   const validation = config.finetune.validationLoss?.dataset;
   for (const part of validation ? [...config.data.train, validation] : config.data.train) {
     const { dataset, ...source } = baseDataset(config, part);
@@ -110,11 +97,6 @@ export async function readDatasets(
       questions += group.length * read.questions;
       noteLeftOut((group[0] as EvaluationSet).file, read.leftOut ?? {});
       if (group.some(({ blind }) => !blind)) for (const file of read.images) use({ file });
-    });
-  }
-  for (const { questions: settings = {} } of sets.filter(isJudged)) {
-    await attempt(async () => {
-      await judgeTools(config.data.root, settings);
     });
   }
   await attempt(() =>

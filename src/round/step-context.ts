@@ -23,8 +23,19 @@ export interface StepContext {
   access?: Access;
   /** Whether the work has a GPU to itself, on which it may start the teacher's server. */
   holdsGpu?: boolean;
+  /** Whether other workers ask the teacher: this one may have neither its key nor a way to it. */
+  asksNoTeacher?: boolean | undefined;
+  /** Asks a person before a teacher is paid for the first time, where there is one to ask. @throws InputError when not */
+  confirmCost?: ((expected: ExpectedCost) => Promise<void>) | undefined;
   /** The program that runs GPU jobs. Default: our own trainer. */
   trainer?: TrainerCommand;
+}
+
+/** What requests to a teacher that costs money will take. */
+export interface ExpectedCost {
+  requests: number;
+  /** Absent where the price is not known. */
+  cost?: { likely: number; most: number; currency: string } | undefined;
 }
 
 /** What every step returns. Small numbers and references only: it travels through Temporal. */

@@ -14,7 +14,7 @@ import type { ChatMessage } from '../teacher/prompt-template.ts';
 import { findTeacher, type Teacher } from '../teacher/providers/index.ts';
 import { localClient } from '../teacher/providers/openai.ts';
 import type { TeacherAnswer } from '../teacher/read-completion.ts';
-import { openSpending } from '../teacher/spending.ts';
+import { limitedBudget, openSpending } from '../teacher/spending.ts';
 import { askTeacher, type SamplingSettings, type StructuredFormat, withImage } from '../teacher/teacher.ts';
 import { TeacherError } from '../teacher/teacher-error.ts';
 import { showsImages } from './dataset-paths.ts';
@@ -77,7 +77,7 @@ export async function withTeacher<R>(
     source: `round-${round}/${purpose}/${randomUUID()}`,
     model: teacher.model,
     price: await readPrice(teacher.prices, teacher.model, 'online'),
-    limit: teacher.budget?.limit,
+    limit: limitedBudget(teacher)?.limit,
   });
   return withClient(context, (client) =>
     work(async (messages, { temperature, maximumTokens, format, image, asForSamples = false, ...options }) => {
@@ -164,10 +164,16 @@ export async function paidPrice(context: TeacherContext): Promise<TokenPrice | u
   return provider.isPaid ? mode.price(settings) : undefined;
 }
 
+/** What its tokens cost, and for a teacher that is free what they count for a budget, where there is one. */
+export async function countedPrice(context: TeacherContext): Promise<TokenPrice | undefined> {
+  const { mode, settings } = teacherOf(context);
+  return limitedBudget(settings) ? mode.price(settings) : paidPrice(context);
+}
+
 /** @throws InputError when a budget is set for a model without a price */
 export async function refuseUnknownPrice(context: TeacherContext): Promise<void> {
   const { mode, settings } = teacherOf(context);
-  if (!settings.budget || (await mode.price(settings))) return;
+  if (!limitedBudget(settings) || (await mode.price(settings))) return;
   throw new InputError({
     file: settings.prices,
     field: `models.${settings.model}`,

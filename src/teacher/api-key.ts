@@ -1,4 +1,4 @@
-import { type Access, mayReceiveSecret } from '../core/access.ts';
+import { type Access, isOnThisMachine, mayReceiveSecret } from '../core/access.ts';
 import { InputError } from '../core/input-error.ts';
 import { readKeyFile } from '../core/key-file.ts';
 import { keepSecret } from '../core/without-secrets.ts';
@@ -11,7 +11,7 @@ export interface ApiKeyPlace {
   access?: Access;
 }
 
-/** What goes instead of a key to a server on this machine that no secret is bound to: such servers take any word. */
+/** What goes instead of a key to a server on this machine that no secret is bound to, or where there is none: they take any word. */
 const noKey = 'none';
 
 /**
@@ -33,11 +33,12 @@ export function readApiKey(
       keepSecret(apiKeyVariable, key);
       return key;
     }
+    if (isOnThisMachine(new URL(address))) return noKey;
     throw new InputError({
       file: 'environment',
       field: apiKeyVariable,
       problem: 'is not set, and the teacher needs a key',
-      remedy: `Set ${apiKeyVariable}, name a file with it in teacher.apiKeyFile, or choose the local teacher (teacher.provider: local)`,
+      remedy: `Set ${apiKeyVariable} (to any word for a server that takes none), name a file with it in teacher.apiKeyFile, or choose the local teacher (teacher.provider: local)`,
     });
   }
   const key = readKeyFile(apiKeyFile, 'teacher.apiKeyFile');

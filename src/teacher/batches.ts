@@ -19,9 +19,10 @@ import {
 } from './call-log.ts';
 import { costOf, type TokenSum } from './prices.ts';
 import { readCompletion } from './read-completion.ts';
+import { errorOfStatus, teacherErrorFrom } from './read-error.ts';
 import type { TeacherAsker } from './request-asker.ts';
 import { type AskedChunk, askedChunk, type TeacherChunk, tokensOf } from './teacher-chunk.ts';
-import { errorOfStatus, TeacherError, teacherErrorFrom } from './teacher-error.ts';
+import { TeacherError } from './teacher-error.ts';
 
 const resultLine = z.object({
   custom_id: z.string(),

@@ -4,7 +4,7 @@ import { type ChunkIndex, countChunks, readChunk } from './chunks.ts';
 import type { LedgerTotal } from './ledger.ts';
 import { costOf, type TokenPrice } from './prices.ts';
 import type { Teacher } from './providers/index.ts';
-import type { TeacherChunk } from './teacher-chunk.ts';
+import { mostTokens, type RequestForm } from './request-asker.ts';
 
 /** What asking a list of requests will take, estimated from some of its prompts. */
 export interface GenerationEstimate {
@@ -34,7 +34,7 @@ export async function estimateGeneration<Request extends TeacherRequest>(input: 
     purpose: string;
     requestsFile: string;
     schema: z.ZodType<Request>;
-    withAsker: TeacherChunk<Request>['withAsker'];
+    formOf(requests: readonly Request[]): Promise<RequestForm<Request>>;
   };
   chunks: ChunkIndex;
   teacher: Teacher;
@@ -49,7 +49,8 @@ export async function estimateGeneration<Request extends TeacherRequest>(input: 
     const chunk = await readChunk(work.requestsFile, chunks, Math.floor((index * count) / sampled), work.schema);
     some.push(...chunk.slice(0, Math.ceil(promptsSampled / sampled)));
   }
-  const most = await work.withAsker(some, async (asker) => some.map((request) => asker.most(request)));
+  const form = await work.formOf(some);
+  const most = some.map((request) => mostTokens(form, request));
   const mean = (values: readonly number[]) =>
     values.reduce((sum, value) => sum + value, 0) / Math.max(1, values.length);
   const lengths = most.map(({ promptTokens }) => promptTokens);

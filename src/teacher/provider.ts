@@ -28,7 +28,7 @@ export interface TeacherSettings extends ConnectionSettings {
   chunkRequests: number;
   maxConcurrentChunks: number;
   limits: Rate;
-  budget?: { limit: number; whenReached: 'wait' | 'finish' } | undefined;
+  budget?: { limit: number | 'none'; whenReached: 'wait' | 'finish' } | undefined;
   batch: { requests: number; maxConcurrent: number; pollSeconds: number; maximumPollSeconds: number };
 }
 
@@ -43,6 +43,8 @@ export interface TeacherProvider {
   isPaid: boolean;
   /** False for one that knows this program's prompts only: rules do what else a teacher is asked for. */
   answersAnyPrompt: boolean;
+  /** Whether `teacher.model` is a deployment, which the service's list of models does not have. */
+  namesDeployments?: true;
   /** How a dataset version names the author of its samples; default: the model. */
   author?: string;
   /** Limits of the service that hold where the config sets none. */

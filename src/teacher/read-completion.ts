@@ -6,7 +6,8 @@ import { z } from 'zod';
 import { hashBytes } from '../core/hash.ts';
 import { countTokens, tokensOfMessage } from './count-tokens.ts';
 import { imageUrlTokens } from './image-tokens.ts';
-import { errorInBody, TeacherError } from './teacher-error.ts';
+import { errorInBody } from './read-error.ts';
+import { TeacherError } from './teacher-error.ts';
 
 /** Tokens as counted by the teacher; where it counts none, by our own count. */
 export interface TokenUsage {

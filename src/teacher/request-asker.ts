@@ -5,8 +5,10 @@ import type { AnswerToRequest, RequestAsker } from './ask-chunk.ts';
 import type { TeacherRequest } from './call-log.ts';
 import { countPromptTokens } from './count-tokens.ts';
 import { type AttachedImage, imageTokens } from './image-tokens.ts';
+import type { TokenSum } from './prices.ts';
 import type { ChatMessage } from './prompt-template.ts';
 import { readCompletion, type TeacherAnswer } from './read-completion.ts';
+import { teacherErrorFrom } from './read-error.ts';
 import {
   askTeacher,
   defaultDetail,
@@ -15,7 +17,7 @@ import {
   type TeacherMessage,
   withImage,
 } from './teacher.ts';
-import { isRefusalOfContent, isTooLong, TeacherError, teacherErrorFrom } from './teacher-error.ts';
+import { isRefusalOfContent, isTooLong, TeacherError } from './teacher-error.ts';
 
 /** A `RequestAsker` that also makes the bodies of requests in batches. */
 export interface TeacherAsker<Request extends TeacherRequest> extends RequestAsker<Request> {
@@ -33,26 +35,41 @@ export interface TeacherAsker<Request extends TeacherRequest> extends RequestAsk
   afterFailure(request: Request, dropped: number, error: unknown): AnswerToRequest | 'shorten' | undefined;
 }
 
+/** How requests of one kind are made, and their answers read. */
+export interface RequestForm<Request extends TeacherRequest> {
+  /** Has the teacher store its answers, so that lost ones can be found. */
+  storeAnswers: boolean;
+  /** Makes the prompt of a request, without the last `dropped` in-context examples. */
+  messages(request: Request, dropped: number): ChatMessage[];
+  /** How many in-context examples a request has. */
+  examples(request: Request): number;
+  /** The sampling settings of a request. */
+  settings(request: Request): SamplingSettings;
+  /** The image to attach to a request, for a model with vision. */
+  image?(request: Request): AttachedImage | undefined;
+  /** Whether an answer is one of the kind that is asked for; default: any is. */
+  isReadable?(text: string): boolean;
+}
+
+/** The most tokens that a request can use. @param prompt default: made anew */
+export function mostTokens<Request extends TeacherRequest>(
+  { messages, settings, image }: RequestForm<Request>,
+  request: Request,
+  prompt = messages(request, 0),
+): TokenSum {
+  const { model, maximumTokens, images = { detail: defaultDetail } } = settings(request);
+  const attached = image?.(request);
+  const inImage = attached === undefined ? 0 : imageTokens(model, attached.size, images.detail);
+  return { promptTokens: countPromptTokens(prompt) + inImage, completionTokens: maximumTokens };
+}
+
 /**
  * Sends requests of one kind to a teacher. A prompt that is too long for the model is sent again with fewer in-context
  * examples; a refused request counts as answered, with its refusal.
- *
- * @param input.messages makes the prompt of a request, without the last `dropped` in-context examples
- * @param input.examples how many in-context examples a request has
- * @param input.settings the sampling settings of a request
- * @param input.image the image to attach to a request, for a model with vision
- * @param input.isReadable whether an answer is one of the kind that is asked for; default: any is
- * @param input.storeAnswers has the teacher store its answers, so that lost ones can be found
  */
-export function createTeacherAsker<Request extends TeacherRequest>(input: {
-  client: OpenAI;
-  storeAnswers: boolean;
-  messages: (request: Request, dropped: number) => ChatMessage[];
-  examples: (request: Request) => number;
-  settings: (request: Request) => SamplingSettings;
-  image?: ((request: Request) => AttachedImage | undefined) | undefined;
-  isReadable?: (text: string) => boolean;
-}): TeacherAsker<Request> {
+export function createTeacherAsker<Request extends TeacherRequest>(
+  input: RequestForm<Request> & { client: OpenAI },
+): TeacherAsker<Request> {
   const { client, storeAnswers, messages, examples, settings, image, isReadable = () => true } = input;
   const built = new WeakMap<Request, ChatMessage[]>();
   const messagesOf = (request: Request): ChatMessage[] => {
@@ -102,12 +119,7 @@ export function createTeacherAsker<Request extends TeacherRequest>(input: {
 
   return {
     client,
-    most(request) {
-      const { model, maximumTokens, images = { detail: defaultDetail } } = settings(request);
-      const attached = image?.(request);
-      const inImage = attached === undefined ? 0 : imageTokens(model, attached.size, images.detail);
-      return { promptTokens: countPromptTokens(messagesOf(request)) + inImage, completionTokens: maximumTokens };
-    },
+    most: (request) => mostTokens(input, request, messagesOf(request)),
     ask,
     body,
     requireUsable,

@@ -131,3 +131,12 @@ export function openSpending(input: {
 
   return { reserve: (most) => reserving(reserve, most) };
 }
+
+/** The budget of a config that has a limit. */
+export function limitedBudget<Budget extends { limit: number | 'none' }>({
+  budget,
+}: {
+  budget?: Budget | undefined;
+}): (Omit<Budget, 'limit'> & { limit: number }) | undefined {
+  return budget === undefined || budget.limit === 'none' ? undefined : { ...budget, limit: budget.limit };
+}

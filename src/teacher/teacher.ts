@@ -5,7 +5,7 @@ import type { z } from 'zod';
 import type { ImageDetail } from './image-tokens.ts';
 import type { ChatMessage } from './prompt-template.ts';
 import { readCompletion, type TeacherAnswer } from './read-completion.ts';
-import { limitReset, teacherErrorFrom } from './teacher-error.ts';
+import { limitReset, teacherErrorFrom } from './read-error.ts';
 
 /** A message with text and images, for teachers with vision. */
 export type TeacherMessage = ChatMessage | { role: 'user'; content: MessagePart[] };

@@ -106,6 +106,11 @@ test.each(['ENOENT', 'ENOTDIR', 'EISDIR', 'EACCES', 'EROFS', 'ENOSPC', 'ENAMETOO
   },
 );
 
+test('a full disk that is noticed by a write to an open file is one sentence too', () => {
+  const full = Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC', syscall: 'write' });
+  expect(describeFailure(full)).toEqual({ message: 'The disk is full. Free some space and try again', exitCode: 1 });
+});
+
 test('so is what the system refuses elsewhere; an error of this program keeps its stack', async () => {
   const folder = await temporaryFolder();
   await writeFile(join(folder, 'file'), '');

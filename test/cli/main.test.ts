@@ -51,6 +51,25 @@ test('starting loads no library of native code', async () => {
   expect(stdout).not.toMatch(/sharp|vips|duckdb|tensorflow/i);
 });
 
+test('starting loads no client of a teacher', async () => {
+  const program = new URL('../../cli/program.ts', import.meta.url);
+  const failures = new URL('../../cli/failures.ts', import.meta.url);
+  const script = `
+    import { Session } from 'node:inspector';
+    const session = new Session();
+    const loaded = [];
+    session.connect();
+    session.on('Debugger.scriptParsed', ({ params }) => loaded.push(params.url));
+    session.post('Debugger.enable');
+    await import('${program}');
+    await import('${failures}');
+    console.log(loaded.join('\\n'));`;
+  const input = ['--import', import.meta.resolve('tsx'), '--input-type=module', '--eval', script];
+  const { stdout } = await promisify(execFile)(process.execPath, input, { maxBuffer: 2 ** 26 });
+  expect(stdout).toContain('node_modules/commander/');
+  expect(stdout).not.toContain('node_modules/openai/');
+});
+
 test('a wrong config is one line and exit code 2', async () => {
   const { code, errors } = await dataengine('finetune', '--config', 'wrong.yaml');
   expect({ code, errors }).toEqual({ code: 2, errors: 'wrong.yaml:2: sead: no such key. Did you mean seed?\n' });

@@ -84,8 +84,15 @@ describe('estimate', () => {
     expect((await readLedger(context.run.root)).calls).toBe(0);
   });
 
+  test('needs no key, and a teacher that is free costs nothing', async () => {
+    const { config } = await setUp({ provider: 'openai', apiKeyVariable: 'NO_SUCH_KEY' });
+    expect((await dataengine('estimate', '--config', config)).output).toMatch(/cost: +[\d.]+ USD/);
+    const free = await setUp({ provider: 'local' });
+    expect((await dataengine('estimate', '--config', free.config)).output).toMatch(/cost: +none: this teacher is free/);
+  });
+
   test('reports that the cost of a model without a price is unknown', async () => {
-    const { config } = await setUp({ model: 'home-made' });
+    const { config } = await setUp({ model: 'home-made', provider: 'openai' });
     const { output } = await dataengine('estimate', '--config', config);
     expect(output).toMatch(/cost: +unknown: .*prices\.yaml has no price for home-made/);
   });

@@ -106,6 +106,8 @@ describe('loadConfig', () => {
   });
 
   it.each([
+    ['seed: -1\n', 'run.yaml:3: seed: must be at least 0'],
+    ['run: a b/c\n', 'run.yaml:3: run: use letters, digits, ".", "_" and "-", and start with a letter or a digit'],
     ['seed: one\n', 'run.yaml:3: seed: must be a number, not a text'],
     ['finetune:\n  epochs: 0\n', 'run.yaml:4: finetune.epochs: must be more than 0'],
     [

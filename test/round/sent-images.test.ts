@@ -17,6 +17,7 @@ import type { StepContext } from '../../src/round/step-context.ts';
 import { verify } from '../../src/round/verify/verify.ts';
 import { verificationWork } from '../../src/round/verify/work.ts';
 import { readLedger } from '../../src/teacher/ledger.ts';
+import { mostTokens } from '../../src/teacher/request-asker.ts';
 import { photoWithMetadata, secretWords } from '../helpers/photo.ts';
 import { temporaryFolder } from '../helpers/temporary-folder.ts';
 import { completionOf, faultyServer, goodAnswer } from '../teacher/faulty-server.ts';
@@ -164,9 +165,8 @@ test('the most that a request may cost has its image, where it has one', async (
   await verify(context);
   const work = await verificationWork(context);
   const asked = await readJsonLines(join(work.directory, keptRequestsFile), verificationRequest);
-  const most = await work.withAsker(asked, async (asker) =>
-    asked.map((request) => ({ kind: request.kind, tokens: asker.most(request).promptTokens })),
-  );
+  const form = await work.formOf(asked);
+  const most = asked.map((request) => ({ kind: request.kind, tokens: mostTokens(form, request).promptTokens }));
   const tokens = (wanted: string) => most.filter(({ kind }) => kind === wanted).map((each) => each.tokens);
   expect(Math.min(...tokens('blind'))).toBeGreaterThan(2833 + 5667);
   expect(Math.max(...tokens('language_only'))).toBeLessThan(2833);

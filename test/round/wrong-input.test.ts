@@ -2,6 +2,8 @@ import { readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { readManifest } from '../../src/core/manifest.ts';
+import { classify } from '../../src/round/classify/classify.ts';
+import { evaluate } from '../../src/round/evaluate/evaluate.ts';
 import { finetune } from '../../src/round/finetune/finetune.ts';
 import { merge } from '../../src/round/merge/merge.ts';
 import { prepareData } from '../../src/round/prepare-data/prepare-data.ts';
@@ -62,6 +64,10 @@ test('a step says which command to run first when an earlier step is missing', a
   const { context } = await tinyRun();
   await expect(merge(context)).rejects.toThrow('Run `dataengine finetune --round 0`');
   await expect(sample(context)).rejects.toThrow('round 0 has no step sample. Name round 1 or a later one');
+  for (const step of [prepareData, finetune, merge, evaluate, classify]) await step(context);
+  await expect(sample({ ...context, round: 1 })).rejects.toThrow(
+    'the run has not finished its step embed. Run `dataengine embed --round 1` with the same config first',
+  );
 });
 
 test('a base model that is cut short stops the finetune before the trainer starts', async () => {
@@ -76,4 +82,13 @@ test('a base model that is cut short stops the finetune before the trainer start
     message: expect.stringContaining('model.safetensors'),
   });
   expect(await readManifest(join(context.run.root, 'round-0', 'finetune'))).toBeUndefined();
+});
+
+test("a step's time is that of all its shards together", async () => {
+  const { context } = await tinyRun();
+  for (const step of [prepareData, finetune, merge]) await step(context);
+  const started = Date.now();
+  const { seconds } = await evaluate(context);
+  // Two shards, each with a trainer of its own, which takes longer than joining them.
+  expect(seconds).toBeGreaterThan(0.5 * ((Date.now() - started) / 1000));
 });

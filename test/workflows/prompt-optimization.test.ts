@@ -176,7 +176,7 @@ test('a prompt accepted for a run is used by the next round of the run', async (
   expect(result.accepted).toEqual({ version: 'generate-v2', file, fromRound: 1 });
   const { config, run: place } = await tinyContext(join(folder, 'tiny.yaml'));
   expect(await promptFile(config, place, 1)).toBe(file);
-  expect(await readFile(config.teacher.prompt, 'utf8')).not.toContain('Be brief');
+  expect(await readFile(config.teacher.prompt as string, 'utf8')).not.toContain('Be brief');
 }, 300_000);
 
 test('wrong updates are refused, with what to do, and change nothing', async () => {

@@ -20,6 +20,9 @@ import { type AnsweredQuestion, type Benchmark, type Measures, requireImageFolde
 const aokvqaResultsFile = 'aokvqa_eval.json';
 const aokvqaPredictionsFile = 'aokvqa_predictions.json';
 
+/** So many people who gave an answer make it right. */
+const enoughPeople = 3;
+
 /** Enough for `The answer is` and the few words of a direct answer. */
 const MAXIMUM_NEW_TOKENS = 24;
 
@@ -68,7 +71,7 @@ export const aokvqa: Benchmark<Question> = {
         groups: groupsOf(question),
       })),
       directAnswer: scored
-        .filter(({ question }) => !question.difficult_direct_answer)
+        .filter(({ question }) => !question.difficult_direct_answer && question.direct_answers.length > 0)
         .map((one) => ({
           id: one.question.id,
           score: directAnswerScore(directAnswerOf(one), one.question.direct_answers),
@@ -145,14 +148,14 @@ function recordOf(answered: Scored): EvaluatedQuestion {
 
 /**
  * VQA accuracy of one answer, 0 to 1: 1 when at least three of the ten people gave it, a third less for each person
- * below three. Case and surrounding spaces don't count.
+ * below three. Of fewer than three answers, all have to be it. Case and surrounding spaces don't count.
  *
  * Follows the evaluation of A-OKVQA (https://github.com/allenai/aokvqa).
  */
 export function directAnswerScore(answer: string, directAnswers: readonly string[]): number {
   const given = normalizeAnswer(answer);
   const matches = directAnswers.filter((directAnswer) => normalizeAnswer(directAnswer) === given).length;
-  return Math.min(1, matches / 3);
+  return Math.min(1, matches / Math.min(enoughPeople, directAnswers.length));
 }
 
 function normalizeAnswer(answer: string): string {

@@ -9,7 +9,8 @@ import { type Access, isSecretBound, mayReceiveSecret } from '../../core/access.
 import { InputError } from '../../core/input-error.ts';
 import { openaiClient } from '../../teacher/providers/openai.ts';
 import { readCompletion, type TeacherAnswer } from '../../teacher/read-completion.ts';
-import { TeacherError, teacherErrorFrom } from '../../teacher/teacher-error.ts';
+import { teacherErrorFrom } from '../../teacher/read-error.ts';
+import { TeacherError } from '../../teacher/teacher-error.ts';
 
 /** Where the answers come from. */
 export interface Endpoint {

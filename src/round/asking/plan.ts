@@ -6,8 +6,9 @@ import { type ChunkIndex, countChunks, indexChunks } from '../../teacher/chunks.
 import { estimateGeneration, type GenerationEstimate } from '../../teacher/estimate.ts';
 import { readLedger } from '../../teacher/ledger.ts';
 import type { TeacherModeName } from '../../teacher/provider.ts';
+import { limitedBudget } from '../../teacher/spending.ts';
 import type { StepContext } from '../step-context.ts';
-import { teacherOf } from '../teacher.ts';
+import { countedPrice, teacherOf } from '../teacher.ts';
 import { readPlan, type TeacherWork } from './work.ts';
 
 /** How a list of requests will be asked. Small numbers only: it travels through Temporal. */
@@ -46,6 +47,7 @@ export async function planWork<Request extends TeacherRequest>(
   const teacher = teacherOf(context);
   const { settings, mode } = teacher;
   const isServed = context.config.teacher.serve !== undefined;
+  const budget = limitedBudget(settings);
   const price = await mode.price(settings);
   const ledger = await readLedger(context.run.root);
   const chunks = await chunkIndex(work, mode.chunkSize(settings));
@@ -63,10 +65,10 @@ export async function planWork<Request extends TeacherRequest>(
     requests: chunks.requests,
     maxConcurrentChunks: isServed ? 1 : mode.maxConcurrentChunks(settings),
     estimate: await estimateGeneration({ work, chunks, teacher, price, ledger }),
-    currency: price?.currency,
+    currency: (await countedPrice(context))?.currency,
     spent: ledger.cost,
-    limit: settings.budget && settings.budget.limit + ledger.toppedUp,
-    whenReached: settings.budget?.whenReached ?? 'wait',
+    limit: budget && budget.limit + ledger.toppedUp,
+    whenReached: budget?.whenReached ?? 'wait',
     poll: { seconds: settings.batch.pollSeconds, maximumSeconds: settings.batch.maximumPollSeconds },
     ...(isServed && { servedOn: taskQueuesOf(context.config).gpu }),
   };

@@ -10,7 +10,7 @@ import { callFilesOf } from '../../teacher/call-log.ts';
 import { readChunk } from '../../teacher/chunks.ts';
 import { appendToLedger } from '../../teacher/ledger.ts';
 import { costOf } from '../../teacher/prices.ts';
-import type { TeacherAsker } from '../../teacher/request-asker.ts';
+import { createTeacherAsker, type RequestForm } from '../../teacher/request-asker.ts';
 import { type TeacherChunk, tokensOf } from '../../teacher/teacher-chunk.ts';
 import type { StepContext } from '../step-context.ts';
 import { connectTeacher, teacherOf } from '../teacher.ts';
@@ -30,8 +30,8 @@ export interface TeacherWork<Request extends TeacherRequest = TeacherRequest> {
   calls: string;
   /** How the ledger names what a chunk costs. */
   ledgerSource(chunk: number): string;
-  /** Gives the work a teacher that answers these requests. */
-  withAsker<R>(requests: readonly Request[], work: (asker: TeacherAsker<Request>) => Promise<R>): Promise<R>;
+  /** How these requests are made: no teacher is needed for that. */
+  formOf(requests: readonly Request[]): Promise<RequestForm<Request>>;
 }
 
 const planSchema = z.object({
@@ -70,7 +70,10 @@ export async function openChunk<Request extends TeacherRequest>(
     price,
     costBefore: costBefore[number] ?? 0,
     connect: (use) => connectTeacher(context, use),
-    withAsker: work.withAsker,
+    withAsker: async (requests, use) => {
+      const form = await work.formOf(requests);
+      return connectTeacher(context, (client) => use(createTeacherAsker({ ...form, client })));
+    },
     account: (calls) => {
       const tokens = tokensOf(calls);
       return appendToLedger(run.root, {

@@ -13,8 +13,10 @@ import { type EmbedOutcome, imageIdsFile, imageIdsSchema } from './results.ts';
 /** Embeds all images: in shards one after another, where the config says so, which are then joined. */
 export async function embed(context: StepContext): Promise<EmbedOutcome> {
   const { embeddingShards: count } = context.config.sampling;
-  for (let shard = 0; count > 1 && shard < count; shard += 1) await embedShard(context, { shard });
-  return joinShards(context);
+  let seconds = 0;
+  for (let shard = 0; count > 1 && shard < count; shard += 1) seconds += (await embedShard(context, { shard })).seconds;
+  const joined = await joinShards(context);
+  return { ...joined, seconds: joined.seconds + seconds };
 }
 
 /**

@@ -42,16 +42,19 @@ import { answerByServer, readRanking } from './serve-shard.ts';
 import { readSetAnswers, shardFolders } from './set-answers.ts';
 
 /** Must be raised whenever the same losses lead to other files: a round is then scored again. */
-const resultsVersion = 5;
+const resultsVersion = 6;
 
-/** Scores all shards of all sets one after another, and joins them. */
+/** Scores all shards of all sets one after another, and joins them. Its time is that of all together. */
 export async function evaluate(context: StepContext): Promise<EvaluateOutcome> {
   const { config, run } = context;
+  let seconds = 0;
   for (const { name } of evaluationSets(config, run)) {
-    for (let shard = 0; shard < config.evaluate.shards; shard += 1) await evaluateShard(context, { set: name, shard });
+    for (let shard = 0; shard < config.evaluate.shards; shard += 1)
+      seconds += (await evaluateShard(context, { set: name, shard })).seconds;
   }
-  if (judges(config)) await judge(context);
-  return joinShards(context);
+  if (judges(config)) seconds += (await judge(context)).seconds;
+  const joined = await joinShards(context);
+  return { ...joined, seconds: joined.seconds + seconds };
 }
 
 /** Scores one shard of a set: `round-<k>/evaluate-shards/<set>-<i>-of-<n>/losses.jsonl`. */

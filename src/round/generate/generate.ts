@@ -19,7 +19,7 @@ import { finishedStep, requireRoundOf } from '../finished-step.ts';
 import { promptFile, readGenerationPrompt, readShortAnswerPrompt } from '../prompt-file.ts';
 import { requestsFile } from '../sample/results.ts';
 import { outcomeOf, type StepContext } from '../step-context.ts';
-import { paidPrice, refuseUnknownPrice, shownImages, teacherIdentity, teacherOf } from '../teacher.ts';
+import { countedPrice, paidPrice, refuseUnknownPrice, shownImages, teacherIdentity, teacherOf } from '../teacher.ts';
 import type { GenerateOutcome } from './results.ts';
 import { rawAnswersFile } from './results.ts';
 import { type GenerationFolder, generationFolder, generationWork } from './work.ts';
@@ -60,7 +60,7 @@ export interface RoundEstimate extends GenerationEstimate {
 export async function estimateRound(context: StepContext): Promise<RoundEstimate> {
   const teacher = teacherOf(context);
   const work = await generationWork(context);
-  const price = await teacher.mode.price(teacher.settings);
+  const price = await countedPrice(context);
   const ledger = await readLedger(context.run.root);
   const chunks = await indexChunks(work.requestsFile, teacher.settings.chunkRequests);
   const estimate = await estimateGeneration({ work, chunks, teacher, price, ledger });

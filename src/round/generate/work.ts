@@ -7,7 +7,7 @@ import { shortSampleFormat } from '../../generation/parse-short-answer.ts';
 import { buildMessages, imageOf } from '../../generation/prompt.ts';
 import { readQuestionTypes, withOtherTypes } from '../../generation/question-types.ts';
 import { type GenerationRequest, generationRequest } from '../../generation/sample-requests.ts';
-import { createTeacherAsker, type TeacherAsker } from '../../teacher/request-asker.ts';
+import type { RequestForm } from '../../teacher/request-asker.ts';
 import { ledgerSource, type TeacherWork } from '../asking/work.ts';
 import { poolImage, showsImages, withPool } from '../dataset-paths.ts';
 import { questionTypesFile } from '../discover/type-lists.ts';
@@ -16,7 +16,6 @@ import { promptFile, readGenerationPrompt, readShortAnswerPrompt } from '../prom
 import { requestsFile } from '../sample/results.ts';
 import type { StepContext } from '../step-context.ts';
 import { stepDirectory } from '../step-directory.ts';
-import { connectTeacher } from '../teacher.ts';
 import { rawAnswersFile } from './results.ts';
 
 export interface GenerationFolder {
@@ -50,16 +49,14 @@ export async function generationWork(context: StepContext): Promise<TeacherWork<
     purpose: 'generate',
     schema: generationRequest,
     ledgerSource: (chunk) => ledgerSource(context.round, 'generate', chunk),
-    withAsker: (requests, work) => withGenerationAsker(context, requests, work),
+    formOf: (requests) => formOf(context, requests),
   };
 }
 
-async function withGenerationAsker<R>(
-  context: StepContext,
+async function formOf(
+  { config, run, round }: StepContext,
   requests: readonly GenerationRequest[],
-  work: (asker: TeacherAsker<GenerationRequest>) => Promise<R>,
-): Promise<R> {
-  const { config, run, round } = context;
+): Promise<RequestForm<GenerationRequest>> {
   const { teacher } = config;
   const listed = await readQuestionTypes(await questionTypesFile(config, run, round));
   // Questions of your own may have types in a column that no list explains.
@@ -71,24 +68,19 @@ async function withGenerationAsker<R>(
   const shortTemplate = isShort ? await readShortAnswerPrompt(config) : template;
   const formatOf = ({ short_answer }: GenerationRequest) => (short_answer ? shortSampleFormat : sampleFormat);
   const images = await withPool(config, (coco) => coco.read(requests.map(({ image_id }) => image_id)));
-  return connectTeacher(context, (client) =>
-    work(
-      createTeacherAsker({
-        client,
-        storeAnswers: teacher.storeAnswers,
-        settings: (request) => ({
-          ...teacher,
-          format: teacher.answerFormat === 'structured' ? formatOf(request) : undefined,
-        }),
-        examples: (request) => request.examples.length,
-        messages: (request, dropped) => {
-          const examples = request.examples.slice(0, request.examples.length - dropped);
-          const image = imageOf(images, request);
-          const ofForm = request.short_answer ? shortTemplate : template;
-          return buildMessages({ request: { ...request, examples }, image, questionTypes, template: ofForm });
-        },
-        image: showsImages(config) ? (request) => poolImage(config, imageOf(images, request)) : undefined,
-      }),
-    ),
-  );
+  return {
+    storeAnswers: teacher.storeAnswers,
+    settings: (request) => ({
+      ...teacher,
+      format: teacher.answerFormat === 'structured' ? formatOf(request) : undefined,
+    }),
+    examples: (request) => request.examples.length,
+    messages: (request, dropped) => {
+      const examples = request.examples.slice(0, request.examples.length - dropped);
+      const image = imageOf(images, request);
+      const ofForm = request.short_answer ? shortTemplate : template;
+      return buildMessages({ request: { ...request, examples }, image, questionTypes, template: ofForm });
+    },
+    image: (request) => (showsImages(config) ? poolImage(config, imageOf(images, request)) : undefined),
+  };
 }

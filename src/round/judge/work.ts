@@ -17,14 +17,14 @@ import {
 } from '../../evaluation/judge/judge-requests.ts';
 import { type LabelledAnswer, readLabelledAnswers } from '../../evaluation/judge/labelled-answers.ts';
 import { type PromptTemplate, readPromptTemplate } from '../../teacher/prompt-template.ts';
-import { createTeacherAsker, type TeacherAsker } from '../../teacher/request-asker.ts';
+import type { RequestForm } from '../../teacher/request-asker.ts';
 import { type KeptPlace, keptWork } from '../asking/kept-answers.ts';
 import { ledgerSource, type TeacherWork } from '../asking/work.ts';
 import { configuredSets, type EvaluationSet } from '../evaluation-sets.ts';
 import type { StepContext } from '../step-context.ts';
 import { stepDirectory } from '../step-directory.ts';
 import { judgeCallsName } from '../store-rules.ts';
-import { connectTeacher, withoutStops } from '../teacher.ts';
+import { withoutStops } from '../teacher.ts';
 
 const usualRubric = projectFile('configs/prompts/judge-v1.md');
 const usualChecks = 100;
@@ -72,29 +72,24 @@ export async function judgeWork(
     purpose: 'judge',
     schema: judgeRequest,
     ledgerSource: (chunk) => ledgerSource(context.round, `judge/${list}`, chunk),
-    withAsker: (_requests, work) => withJudge(context, work),
+    formOf: () => formOf(context),
   };
 }
 
-async function withJudge<R>(context: StepContext, work: (asker: TeacherAsker<JudgeRequest>) => Promise<R>): Promise<R> {
+async function formOf(context: StepContext): Promise<RequestForm<JudgeRequest>> {
   const { teacher } = context.config;
   const rubricOf = await rubrics(context.config);
-  return connectTeacher(context, (client) =>
-    work(
-      createTeacherAsker({
-        client,
-        storeAnswers: teacher.storeAnswers,
-        settings: (request) => {
-          const { temperature, maximumTokens } = rubricOf(request);
-          const format = teacher.answerFormat === 'structured' ? judgeFormat : undefined;
-          return { ...withoutStops(teacher), temperature, maximumTokens, format };
-        },
-        examples: () => 0,
-        messages: (request) => judgeMessages(request, rubricOf(request)),
-        isReadable: (text) => readJudgedScore(text) !== undefined,
-      }),
-    ),
-  );
+  return {
+    storeAnswers: teacher.storeAnswers,
+    settings: (request) => {
+      const { temperature, maximumTokens } = rubricOf(request);
+      const format = teacher.answerFormat === 'structured' ? judgeFormat : undefined;
+      return { ...withoutStops(teacher), temperature, maximumTokens, format };
+    },
+    examples: () => 0,
+    messages: (request) => judgeMessages(request, rubricOf(request)),
+    isReadable: (text) => readJudgedScore(text) !== undefined,
+  };
 }
 
 /** All rubrics of the config, by their hash. */

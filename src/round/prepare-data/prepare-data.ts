@@ -8,12 +8,13 @@ import { hashValue } from '../../core/hash.ts';
 import { runStepOnce } from '../../core/manifest.ts';
 import { emptyRecord } from '../../core/records.ts';
 import { checkImages } from '../check-data.ts';
-import { refuseProblems } from '../data-problem.ts';
+import { joinProblems, refuseProblems } from '../data-problem.ts';
 import { prepareDataSources } from '../data-sources.ts';
 import { configuredSplits, type QuestionSet, questionSet } from '../dataset-paths.ts';
 import { questionTypesFile } from '../discover/type-lists.ts';
 import { evaluationSets, extractedImagesFolder } from '../evaluation-sets.ts';
 import { readLoopQuestions } from '../loop-questions.ts';
+import { preflight } from '../preflight/preflight.ts';
 import { knownQuestionTypes, questionTypesOf, reportAgreement } from '../question-types.ts';
 import { type LeftOutRecords, readDatasets, type UsedImage } from '../read-datasets.ts';
 import { lengthCheck } from '../refine/sample-length.ts';
@@ -31,15 +32,16 @@ import type { PrepareDataOutcome } from './results.ts';
 export async function prepareData(context: StepContext): Promise<PrepareDataOutcome> {
   const { config, run } = context;
   const { root, exif } = config.data;
-  // What refining needs of the model is missed before the teacher is paid, not after.
-  if (config.rounds > 0) await lengthCheck(config);
   await prepareDataSources(context);
+  const before = await preflight(context);
   const { questions, images, problems, leftOut } = await readDatasets(config, {
     sets: evaluationSets(config, run),
     extractedImages: extractedImagesFolder(run),
   });
-  if (problems.length > 0)
-    refuseProblems([...problems, ...(await checkImages(root, images, { ...context, exif }))], root);
+  const all = joinProblems(before.problems, problems);
+  if (all.length > 0) refuseProblems([...all, ...(await checkImages(root, images, { ...context, exif }))], root);
+  // What refining needs of the model is missed before the teacher is paid, not after.
+  if (config.rounds > 0) await lengthCheck(config);
   const done = await runStepOnce({
     directory: directoryOf(run, 0, 'prepare-data') as string,
     step: 'prepare-data',
@@ -55,6 +57,7 @@ export async function prepareData(context: StepContext): Promise<PrepareDataOutc
     questions,
     images: images.length,
     ...(leftOut.length > 0 && { leftOut: sumByReason(leftOut) }),
+    ...(before.notes.length > 0 && { notes: before.notes }),
   };
 }
 

@@ -8,11 +8,11 @@ import { readClassifiedBadCases } from '../classify/results.ts';
 import { poolInputs, withPool } from '../dataset-paths.ts';
 import { answersFile, readAnswers } from '../evaluate/results.ts';
 import { evaluatedImages, questionFiles } from '../evaluation-set.ts';
-import { finishedStep, manifestIn, requireRoundOf } from '../finished-step.ts';
+import { finishedStep, requireRoundOf } from '../finished-step.ts';
 import { lastGoodRound, lineageBefore } from '../gate/lineage.ts';
 import { promptFile, readGenerationPrompt, readShortAnswerPrompt } from '../prompt-file.ts';
 import { outcomeOf, type StepContext } from '../step-context.ts';
-import { directoryOf, stepDirectory } from '../step-directory.ts';
+import { stepDirectory } from '../step-directory.ts';
 import { findNearestInPool } from './nearest-in-pool.ts';
 import {
   readSampledRequests,
@@ -34,6 +34,7 @@ export async function sample(context: StepContext): Promise<SampleOutcome> {
   const { config, run, round, signal } = context;
   requireRoundOf('sample', round);
   const classified = await finishedStep(run, await lastGoodRound(context, round), 'classify');
+  const embedded = await finishedStep(run, round, 'embed', { weights: true });
   const template = await readGenerationPrompt(config, await promptFile(config, run, round));
   const short = await shortAnswers(context);
   const earlier = await earlierRequests(context);
@@ -46,7 +47,7 @@ export async function sample(context: StepContext): Promise<SampleOutcome> {
       version: samplingVersion,
       classified: classified.manifest.outputs,
       ...(await poolInputs(config)),
-      embeddings: (await manifestIn(run, directoryOf(run, 0, 'embed') as string, { weights: true }))?.outputs,
+      embeddings: embedded.manifest.outputs,
       earlierRequests: earlier.hashes,
       evaluation: await questionFiles(config),
       prompt: template.hash,

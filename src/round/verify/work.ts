@@ -16,14 +16,14 @@ import {
   verificationRequest,
 } from '../../generation/verification.ts';
 import { readPromptTemplate } from '../../teacher/prompt-template.ts';
-import { createTeacherAsker, type TeacherAsker } from '../../teacher/request-asker.ts';
+import type { RequestForm } from '../../teacher/request-asker.ts';
 import { type KeptPlace, keptRequestsFile, keptWork } from '../asking/kept-answers.ts';
 import { ledgerSource, type TeacherWork } from '../asking/work.ts';
 import { poolImage, showsImages, withPool } from '../dataset-paths.ts';
 import { readBlindPrompt, readShortBlindPrompt } from '../prompt-file.ts';
 import type { StepContext } from '../step-context.ts';
 import { stepDirectory } from '../step-directory.ts';
-import { connectTeacher, withoutStops } from '../teacher.ts';
+import { withoutStops } from '../teacher.ts';
 
 type Round = { run: RunDirectory; round: number };
 
@@ -49,7 +49,7 @@ export async function verificationWork(context: StepContext): Promise<TeacherWor
     purpose: 'verify',
     schema: verificationRequest,
     ledgerSource: (chunk) => ledgerSource(context.round, `verify/${list}`, chunk),
-    withAsker: (requests, work) => withVerificationAsker(context, requests, work),
+    formOf: (requests) => formOf(context, requests),
   };
 }
 
@@ -75,36 +75,28 @@ export async function verificationTemplates(
   };
 }
 
-/** Gives the work a teacher that answers these questions about samples. */
-async function withVerificationAsker<R>(
+async function formOf(
   context: StepContext,
   requests: readonly VerificationRequest[],
-  work: (asker: TeacherAsker<VerificationRequest>) => Promise<R>,
-): Promise<R> {
+): Promise<RequestForm<VerificationRequest>> {
   const { config } = context;
   const { teacher, verify } = config;
   const short = requests.some(({ expected_answer }) => expected_answer !== undefined);
   const templates = await verificationTemplates(context, { short });
   const blind = requests.filter(({ kind }) => kind === 'blind').map(({ image_id }) => image_id);
   const images = await withPool(config, (coco) => coco.read(blind));
-  return connectTeacher(context, (client) =>
-    work(
-      createTeacherAsker({
-        client,
-        storeAnswers: teacher.storeAnswers,
-        settings: (request) => ({
-          ...withoutStops(teacher),
-          temperature: verify.temperature,
-          maximumTokens: templateOf(request, templates).maximumTokens,
-          format: teacher.answerFormat === 'structured' ? choiceFormat(request.choices.length) : undefined,
-        }),
-        examples: () => 0,
-        messages: (request) => verificationMessages(request, images, templates),
-        // Only blind requests include the image: language-only ones test what the words alone give away.
-        image: showsImages(config)
-          ? (request) => (request.kind === 'blind' ? poolImage(config, imageOf(images, request)) : undefined)
-          : undefined,
-      }),
-    ),
-  );
+  return {
+    storeAnswers: teacher.storeAnswers,
+    settings: (request) => ({
+      ...withoutStops(teacher),
+      temperature: verify.temperature,
+      maximumTokens: templateOf(request, templates).maximumTokens,
+      format: teacher.answerFormat === 'structured' ? choiceFormat(request.choices.length) : undefined,
+    }),
+    examples: () => 0,
+    messages: (request) => verificationMessages(request, images, templates),
+    // Only blind requests include the image: language-only ones test what the words alone give away.
+    image: (request) =>
+      request.kind === 'blind' && showsImages(config) ? poolImage(config, imageOf(images, request)) : undefined,
+  };
 }

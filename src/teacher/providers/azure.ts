@@ -9,6 +9,7 @@ export const azure: TeacherProvider = {
   modes: ['online', 'batch'],
   isPaid: true,
   answersAnyPrompt: true,
+  namesDeployments: true,
   connect: async (settings, work) => work(azureClient(settings)),
 };
 

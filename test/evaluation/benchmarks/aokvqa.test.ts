@@ -150,6 +150,11 @@ describe('directAnswerScore', () => {
   test('more than three people make it no righter', () =>
     expect(directAnswerScore('boxing', [...answers, 'boxing'])).toBe(1));
   test('two people make it two thirds right', () => expect(directAnswerScore('wii', answers)).toBeCloseTo(2 / 3, 12));
+  test('the answer of a single person is right, where there is no other', () => {
+    expect(directAnswerScore('boxing', ['boxing'])).toBe(1);
+    expect(directAnswerScore('boxing', ['boxing', 'fight'])).toBe(1 / 2);
+    expect(directAnswerScore('tennis', ['boxing'])).toBe(0);
+  });
   test('an answer that nobody gave is wrong', () => expect(directAnswerScore('tennis', answers)).toBe(0));
   test('case and outer blanks do not count', () => expect(directAnswerScore(' fight', answers)).toBeCloseTo(1 / 3, 12));
 });

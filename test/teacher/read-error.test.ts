@@ -1,12 +1,7 @@
 import { APIConnectionError, APIError } from 'openai';
 import { describe, expect, test } from 'vitest';
-import {
-  errorOfStatus,
-  isRefusalOfContent,
-  isTooLong,
-  retryAfter,
-  teacherErrorFrom,
-} from '../../src/teacher/teacher-error.ts';
+import { errorOfStatus, retryAfter, teacherErrorFrom } from '../../src/teacher/read-error.ts';
+import { isRefusalOfContent, isTooLong } from '../../src/teacher/teacher-error.ts';
 
 describe('retryAfter reads', () => {
   test.each([

@@ -1,0 +1,80 @@
+/** What a command does before work starts: what can be checked here, and the price, which a person agrees to. */
+import { createInterface } from 'node:readline/promises';
+import type { Config } from '../src/config/schema.ts';
+import { fileExists } from '../src/core/files.ts';
+import type { RunDirectory } from '../src/core/run-directory.ts';
+import type { ExpectedCost } from '../src/round/step-context.ts';
+import { Interrupted } from './failures.ts';
+import { missingOption } from './options.ts';
+
+/** What the user has said about the price. */
+export interface PriceOptions {
+  /** `--yes` */
+  yes?: boolean;
+}
+
+/**
+ * Checks what can be known on this machine, and says what can't.
+ *
+ * @param given.local whether this machine does the work: then all of it is known here
+ * @throws InputError naming all that is wrong
+ */
+export async function checkBeforeRun(
+  config: Config,
+  given: { run: RunDirectory; local: boolean; signal: AbortSignal },
+): Promise<void> {
+  const { preflight, everyPlace } = await import('../src/round/preflight/preflight.ts');
+  const { refuseProblems } = await import('../src/round/data-problem.ts');
+  const { requireBudget } = await import('../src/round/paid-teacher.ts');
+  const { extensions } = await import('../workers/extensions.ts');
+  const { run, local, signal } = given;
+  // On a machine that only starts runs there are no files of them.
+  const hasFiles = (await fileExists(config.data.root)) && (await fileExists(config.model.path));
+  const places = local ? everyPlace : hasFiles ? (['config', 'files'] as const) : (['config'] as const);
+  const context = { config, run, signal, extensions };
+  const { problems, notes, unchecked } = await preflight(context, { places });
+  refuseProblems(problems, config.data.root);
+  await requireBudget(context);
+  for (const note of notes) process.stderr.write(`${note}\n`);
+  if (unchecked.length > 0)
+    process.stderr.write(`Checked by the run's first step, not here: ${unchecked.join('; ')}.\n`);
+}
+
+/** Shows what a run will cost, and asks whether it may. @throws InputError, Interrupted */
+export async function agreeToRun(config: Config, options: PriceOptions): Promise<void> {
+  const { estimateRun } = await import('../src/round/paid-teacher.ts');
+  const { extensions } = await import('../workers/extensions.ts');
+  const price = await estimateRun({ config, extensions });
+  if (price === undefined) return;
+  const { limit, ...expected } = price;
+  const budget = limit === undefined ? 'no budget' : `the budget ends it at ${limit}`;
+  await agree(`${config.teacher.model}: ${describeCost(expected)} in ${config.rounds} rounds; ${budget}`, options);
+}
+
+/** For steps by hand: asks once a command. */
+export function confirmation(config: Config, options: PriceOptions): (expected: ExpectedCost) => Promise<void> {
+  let agreed: Promise<void> | undefined;
+  return (expected) => {
+    agreed ??= agree(`${config.teacher.model}: ${describeCost(expected)}`, options);
+    return agreed;
+  };
+}
+
+function describeCost({ requests, cost }: ExpectedCost): string {
+  if (cost === undefined) return `${requests} requests, at a price that teacher.prices does not list`;
+  const { likely, most, currency } = cost;
+  return `${requests} requests, about ${likely.toFixed(2)} ${currency}, ${most.toFixed(2)} at most`;
+}
+
+async function agree(price: string, { yes = false }: PriceOptions): Promise<void> {
+  process.stderr.write(`${price}\n`);
+  if (yes) return;
+  if (!process.stdin.isTTY || !process.stderr.isTTY) throw missingOption('--yes', 'to agree to the price above');
+  const terminal = createInterface({ input: process.stdin, output: process.stderr });
+  try {
+    const answer = await terminal.question('Pay it? [y/N] ');
+    if (!/^y(es)?$/i.test(answer.trim())) throw new Interrupted('Nothing was asked.');
+  } finally {
+    terminal.close();
+  }
+}

@@ -1,0 +1,240 @@
+/** The table of what is checked before a run starts. A check is a row here. */
+import { statfs } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { fileExists } from '../../core/files.ts';
+import { configError, InputError } from '../../core/input-error.ts';
+import { roundDirectory } from '../../core/run-directory.ts';
+import { readQuestionTypes } from '../../generation/question-types.ts';
+import { imagesInPool } from '../../generation/sample-requests.ts';
+import { imageFields } from '../../trainer/supervisor/image-fields.ts';
+import { withPool } from '../dataset-paths.ts';
+import { evaluatedImages } from '../evaluation-set.ts';
+import { configuredSets } from '../evaluation-sets.ts';
+import { isJudged, judgeTools } from '../judge/work.ts';
+import { readLoopQuestions } from '../loop-questions.ts';
+import { asksTeacher } from '../paid-teacher.ts';
+import { generationPromptFile, readGenerationPrompt, readShortAnswerPrompt } from '../prompt-file.ts';
+import { refuseUnknownPrice, teacherOf } from '../teacher.ts';
+import { verifies } from '../verify/verify.ts';
+import { verificationTemplates } from '../verify/work.ts';
+import type { PreflightCheck, PreflightContext } from './check.ts';
+import { describeGate } from './gate-reach.ts';
+import { modelBytes, requireWholeModel } from './model-directory.ts';
+import { requireKey, requireKnownModel } from './teacher-server.ts';
+
+const makesSamples = ({ config }: PreflightContext) => config.rounds > 0;
+const isOwn = ({ config }: PreflightContext) => config.data.validation.questions !== undefined;
+
+/** Whether it is this process, or its worker, that asks the teacher of the config over a network. */
+const asksHere = (context: PreflightContext) => {
+  if (!asksTeacher(context.config) || context.asksNoTeacher === true) return false;
+  // A server that is started while it is asked.
+  if (context.config.teacher.serve !== undefined) return false;
+  const { provider, settings } = teacherOf(context);
+  // A teacher that is started for each piece of work.
+  return provider.isPaid || settings.baseUrl !== undefined;
+};
+
+const teacherSteps = ['prepare-data', 'generate', 'verify', 'judge', 'discover'] as const;
+
+export const preflightChecks: readonly PreflightCheck[] = [
+  {
+    what: 'the teacher’s provider and mode',
+    known: 'config',
+    find: async (context) => void teacherOf(context),
+  },
+  {
+    what: 'the price that a budget needs',
+    known: 'config',
+    steps: teacherSteps,
+    applies: ({ config }) => asksTeacher(config),
+    find: async (context) => void (await refuseUnknownPrice(context)),
+  },
+  {
+    what: 'the list of question types',
+    known: 'config',
+    steps: ['prepare-data', 'generate'],
+    applies: ({ config }) => config.questionTypes.source === 'file',
+    find: async ({ config }) => void (await readQuestionTypes(config.data.questionTypes)),
+  },
+  {
+    what: 'the prompt for new samples',
+    known: 'config',
+    steps: ['prepare-data', 'sample', 'generate'],
+    find: async ({ config }) => void (await readGenerationPrompt(config, generationPromptFile(config))),
+  },
+  {
+    what: 'the prompt for short answers',
+    known: 'config',
+    steps: ['prepare-data', 'sample', 'generate'],
+    applies: (context) => makesSamples(context) && isOwn(context),
+    find: async ({ config }) => void (await readShortAnswerPrompt(config)),
+  },
+  {
+    what: 'the prompts for verification',
+    known: 'config',
+    steps: ['prepare-data', 'verify'],
+    applies: (context) => makesSamples(context) && verifies(context.config),
+    find: async (context) => void (await verificationTemplates(context, { short: isOwn(context) })),
+  },
+  {
+    what: 'the tools for judging',
+    known: 'files',
+    steps: ['prepare-data', 'judge'],
+    applies: ({ config }) => configuredSets(config).some(isJudged),
+    find: async ({ config }) => {
+      for (const { questions = {} } of configuredSets(config).filter(isJudged))
+        await judgeTools(config.data.root, questions);
+      return undefined;
+    },
+  },
+  {
+    what: 'the files of the model',
+    known: 'files',
+    steps: ['prepare-data'],
+    find: async ({ config }) => {
+      const notes = await requireWholeModel(config);
+      const { image, path } = config.model;
+      if (image && (await fileExists(join(path, 'config.json')))) await imageFields(path, image);
+      return notes;
+    },
+  },
+  {
+    what: 'whether the list has the types of all questions',
+    known: 'files',
+    steps: ['prepare-data', 'sample', 'generate'],
+    applies: (context) => makesSamples(context) && !isOwn(context) && context.config.questionTypes.source === 'file',
+    find: requireListedTypes,
+  },
+  {
+    what: 'whether the pool has images to ask about',
+    known: 'files',
+    steps: ['prepare-data', 'embed', 'sample'],
+    applies: makesSamples,
+    find: requirePool,
+  },
+  {
+    what: 'what the gate can find',
+    known: 'files',
+    steps: ['prepare-data'],
+    applies: ({ config }) => config.rounds > 0 && config.gate.policy !== 'always',
+    find: async (context) => describeGate(context.config, await questionsIn(context)),
+  },
+  {
+    what: 'space on the disk',
+    known: 'worker',
+    steps: ['prepare-data', 'finetune', 'merge'],
+    find: requireSpace,
+  },
+  {
+    what: 'the teacher’s key',
+    known: 'worker',
+    steps: teacherSteps,
+    applies: asksHere,
+    find: async (context) => requireKey(context),
+  },
+  {
+    what: 'whether the teacher answers, and knows its model',
+    known: 'worker',
+    steps: teacherSteps,
+    applies: asksHere,
+    find: requireKnownModel,
+  },
+];
+
+/** The validation questions; none where they can't be read, which the check of the data reports. */
+async function questionsIn({ config, run }: PreflightContext) {
+  return readLoopQuestions({ config, run }, 'validation').catch((error: unknown) => {
+    if (error instanceof InputError) return [];
+    throw error;
+  });
+}
+
+/** @throws InputError for a type of a question that the teacher could not be told about */
+async function requireListedTypes(context: PreflightContext): Promise<undefined> {
+  const { config } = context;
+  const file = config.data.questionTypes;
+  const listed = await readQuestionTypes(file).catch(() => undefined);
+  if (listed === undefined) return;
+  const names = new Set(listed.map(({ name }) => name));
+  const unlisted = new Map<string, number>();
+  for (const { question_type: type } of await questionsIn(context)) {
+    if (type !== undefined && !names.has(type)) unlisted.set(type, (unlisted.get(type) ?? 0) + 1);
+  }
+  const [first] = unlisted.keys();
+  if (first === undefined) return;
+  const types = [...unlisted].map(([type, count]) => `${type} (${count} questions)`).join(', ');
+  throw new InputError({
+    file: config.data.validation.file,
+    field: 'question_type',
+    problem: `${types}: not in ${file}`,
+    remedy: 'Add name, title and explanation there, or set questionTypes.source to column or discover',
+  });
+}
+
+async function requirePool(context: PreflightContext): Promise<string[]> {
+  const { config } = context;
+  const { maximumBoxes, requests } = config.sampling;
+  // What can't be read is reported by the check of the data.
+  const read = <R>(work: Promise<R>) =>
+    work.catch((error: unknown) => {
+      if (error instanceof InputError) return undefined;
+      throw error;
+    });
+  const images = await read(withPool(config, (pool) => pool.list()));
+  if (images === undefined) return [];
+  const described = imagesInPool(images, config.sampling);
+  const drawable = described.filter(({ boxCount }) => boxCount <= maximumBoxes);
+  const scored = await read(evaluatedImages(context, images));
+  if (scored === undefined) return [];
+  const free = drawable.filter(({ id }) => !scored.has(id)).length;
+  if (free === 0) {
+    const left = [
+      `${images.length} images`,
+      `${images.length - described.length} without the captions and boxes that sampling.pool and data.descriptions ask for`,
+      `${described.length - drawable.length} with more than ${maximumBoxes} boxes`,
+      `${drawable.length} that scored questions are about`,
+    ].join(', ');
+    throw configError(
+      'data.images.train',
+      `no image is left to ask the teacher about: ${left}`,
+      'Add images or descriptions, or set data.descriptions.source: image for a teacher with vision',
+    );
+  }
+  const wanted = requests * config.rounds;
+  return free >= wanted
+    ? []
+    : [
+        `The pool has ${free} free images, and ${config.rounds} rounds of ${requests} requests would use ${wanted}: requests end with them.`,
+      ];
+}
+
+/** A checkpoint keeps the adapter and its optimizer's state; what is merged is as large as the model. */
+async function requireSpace({ config, run }: PreflightContext): Promise<undefined> {
+  const size = await modelBytes(config.model.path);
+  if (size === 0) return;
+  const left: number[] = [];
+  for (let round = 0; round <= config.rounds; round += 1) {
+    if (!(await fileExists(join(roundDirectory(run, round), 'merged', 'manifest.json')))) left.push(round);
+  }
+  const needed = size * left.length;
+  const free = await freeBytes(run.root);
+  if (free === undefined || free >= needed) return;
+  throw configError(
+    'runsDirectory',
+    `${gigabytes(free)} GB are free at ${run.root}, and the merged models of ${left.length} rounds take ${gigabytes(needed)}`,
+    'Free some space, or name a folder on another disk',
+  );
+}
+
+async function freeBytes(folder: string): Promise<number | undefined> {
+  for (let place = folder; ; place = dirname(place)) {
+    const found = await statfs(place).catch(() => undefined);
+    if (found !== undefined) return found.bavail * found.bsize;
+    if (dirname(place) === place) return undefined;
+  }
+}
+
+function gigabytes(bytes: number): string {
+  return (bytes / 1e9).toFixed(bytes < 1e9 ? 3 : 1);
+}

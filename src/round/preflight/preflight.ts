@@ -1,0 +1,55 @@
+/**
+ * What can be known before a GPU is taken or a teacher is paid, besides the data itself: `checks.ts` is the table. `data check`
+ * looks at all of it, a run's start too, and a step by hand at what it needs.
+ */
+import { type DataProblem, problemOf } from '../data-problem.ts';
+import type { StepName } from '../steps.ts';
+import type { Place, PreflightContext } from './check.ts';
+import { preflightChecks } from './checks.ts';
+
+/** All of them: this machine does the work. */
+export const everyPlace: readonly Place[] = ['config', 'files', 'worker'];
+
+export interface Preflight {
+  problems: DataProblem[];
+  notes: string[];
+  /** What could not be checked. */
+  unchecked: string[];
+}
+
+/**
+ * Looks at everything, and continues after a problem.
+ *
+ * @param options.places what can be known here; default: all
+ * @param options.step looks only at what this step needs
+ */
+export async function preflight(
+  context: PreflightContext,
+  { places = everyPlace, step }: { places?: readonly Place[]; step?: StepName } = {},
+): Promise<Preflight> {
+  const found: Preflight = { problems: [], notes: [], unchecked: [] };
+  for (const { what, known, steps, applies, find } of preflightChecks) {
+    if (step !== undefined && steps !== undefined && !steps.includes(step)) continue;
+    context.signal.throwIfAborted();
+    try {
+      if (applies?.(context) === false) continue;
+      if (!places.includes(known)) {
+        found.unchecked.push(what);
+        continue;
+      }
+      found.notes.push(...((await find(context)) ?? []));
+    } catch (error) {
+      const problem = problemOf(error, context.config.data.root);
+      if (!found.problems.some((other) => other.error.message === problem.error.message)) found.problems.push(problem);
+    }
+  }
+  return found;
+}
+
+/** The same for a step that a person starts by hand. @throws InputError for the first problem */
+export async function requirePreflight(context: PreflightContext, step: StepName): Promise<string[]> {
+  const { problems, notes } = await preflight(context, { step });
+  const [first] = problems;
+  if (first !== undefined) throw first.error;
+  return notes;
+}
