@@ -20,6 +20,7 @@ type DiscoverOptions = ConfigOptions & ApprovalOptions & { round: number; approv
 export function addDiscoverCommands(program: Command, signal: AbortSignal): void {
   addConfigOptions(program.command('discover').description(rowOf('discover').description))
     .option('--round <number>', 'round', integer(0), 0)
+    .option('--yes', 'agree to what the teacher will cost, without being asked', false)
     .option('--approve', 'with questionTypes.approve: manual: the types may be used')
     .option('--types <file>', 'with --approve: these, instead of those that the run has proposed')
     .option('--comment <text>', 'with --approve: why; kept with the approval')

@@ -57,6 +57,7 @@ interface EvaluateOptions extends Omit<ConfigOptions, 'config'>, EndpointOptions
   file?: string;
   images?: string;
   exif?: ExifMode;
+  yes: boolean;
   limit?: number;
   blind: boolean;
   batchSize?: number;
@@ -94,6 +95,7 @@ export function addEvaluateCommand(program: Command, signal: AbortSignal): void 
         exifModes,
       ),
     )
+    .option('--yes', 'agree to what judging by the teacher will cost, without being asked', false)
     .option('--limit <number>', 'only this many questions', integer(1))
     .option('--blind', 'leave the image out: shows what the text alone gives away', false)
     .option('--batch-size <number>', "questions at a time (default: the config's, or 16)", integer(1))

@@ -16,7 +16,7 @@ type Step = (context: StepContext) => Promise<StepOutcome>;
 const otherSteps: readonly StepName[] = ['merge', 'evaluate', 'judge', 'discover', 'compare', 'gate'];
 
 /** What may ask a teacher that costs money. */
-const payingSteps = ['prepare-data', 'generate', 'verify', 'question-types', 'describe-images'];
+const payingSteps = ['prepare-data', 'generate', 'verify'];
 
 /** Adds `dataengine finetune --config FILE …` and its like. */
 export function addStepCommands(program: Command, signal: AbortSignal): void {

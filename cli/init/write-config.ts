@@ -92,6 +92,12 @@ export function configText(parts: ConfigParts): string {
     `  provider: ${quoted(teacher.provider)}`,
     ...(teacher.baseUrl === undefined ? [] : [`  baseUrl: ${quoted(teacher.baseUrl)}`]),
     ...(teacher.model === undefined ? [] : [`  model: ${quoted(teacher.model)}`]),
+    ...(teacher.provider === 'local' || teacher.baseUrl !== undefined
+      ? []
+      : [
+          '  # What all rounds may cost together, in the currency of the prices; a run needs a limit, or `budget: none`.',
+          '  # budget: { limit: 10 }',
+        ]),
     `  prompt: ${quoted(shipped('configs/prompts/generate-from-image-v1.md'))}`,
     ...(facts.shortAnswers === 0
       ? []

@@ -24,6 +24,7 @@ import { questionTypesFile } from './discover/type-lists.ts';
 import { evaluationSets, extractedImagesFolder, readEvaluationSet } from './evaluation-sets.ts';
 import { isJudged, judgeTools } from './judge/work.ts';
 import { type LoopQuestion, readLoopQuestions } from './loop-questions.ts';
+import { teacherPrice } from './paid-teacher.ts';
 import { knownQuestionTypes } from './question-types.ts';
 import type { StepContext } from './step-context.ts';
 import { teacherOf } from './teacher.ts';
@@ -119,6 +120,26 @@ async function discovery(context: StepContext): Promise<OtherRequests[]> {
     // The validation questions twice.
     await sorting(context, 'sorting', [validation, validation, ...others], [...types, otherType]),
   ];
+}
+
+/** Before a step's requests of these kinds to a teacher that is paid. Those that were answered before are counted too. */
+export async function confirmOtherRequests(
+  context: StepContext,
+  kinds: readonly OtherRequests['kind'][],
+): Promise<void> {
+  const { confirmCost } = context;
+  const price = confirmCost && (await teacherPrice(context));
+  if (confirmCost === undefined || price === undefined) return;
+  const asked = (await estimateOtherRequests(context)).filter(
+    ({ kind, requests }) => requests > 0 && kinds.includes(kind),
+  );
+  const sum = (of: (one: OtherRequests) => number) => asked.reduce((total, one) => total + of(one), 0);
+  if (asked.length === 0) return;
+  const cost =
+    price === 'unknown'
+      ? undefined
+      : { likely: sum(({ cost }) => cost), most: sum(({ maximumCost }) => maximumCost), currency: price.currency };
+  await confirmCost({ requests: sum(({ requests }) => requests), cost });
 }
 
 function answered({ question, choices = [] }: LoopQuestion): AnsweredQuestionText {

@@ -59,7 +59,8 @@ export async function askChunk<Request extends TeacherRequest>(input: {
   concurrency: number;
   mayCost?: ((tokens: TokenSum) => boolean) | undefined;
   account?: (calls: CallSummary) => Promise<void>;
-  onProgress?: (answered: number) => void;
+  /** Called with the number of answers, and after a failure with what went wrong. */
+  onProgress?: (answered: number, problem?: string) => void;
   signal: AbortSignal;
 }): Promise<ChunkOutcome> {
   const { requests, folder, chunk, asker } = input;
@@ -123,7 +124,7 @@ async function askOpen<Request extends TeacherRequest>(input: {
   log: CallLog;
   concurrency: number;
   mayCost?: ((tokens: TokenSum) => boolean) | undefined;
-  onProgress?: (answered: number) => void;
+  onProgress?: (answered: number, problem?: string) => void;
   signal: AbortSignal;
 }): Promise<Attempt> {
   const { open, before, asker, pacer, log, signal, mayCost, onProgress } = input;
@@ -153,6 +154,7 @@ async function askOpen<Request extends TeacherRequest>(input: {
     } catch (error) {
       if (!(error instanceof TeacherError)) throw error;
       attempt.problem = error;
+      onProgress?.(answered, error.message);
       if (!error.outcomeUnknown) {
         const { message: problem, status, unusable, charged } = error;
         const kind = { ...(unusable && { unusable }), ...(charged && { charged }) };

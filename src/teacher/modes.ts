@@ -12,8 +12,13 @@ import type { TeacherModeName, TeacherSettings } from './provider.ts';
 import { roundingError } from './spending.ts';
 import { type AskedChunk, askedChunk, type TeacherChunk } from './teacher-chunk.ts';
 
-/** Reports how many requests of a chunk are answered; `etaSeconds` once it is known. */
-export type OnChunkProgress = (progress: { step: number; steps: number; etaSeconds?: number | undefined }) => void;
+/** Reports how many requests of a chunk are answered; `etaSeconds` once it is known; `phase` after a failure: what went wrong. */
+export type OnChunkProgress = (progress: {
+  step: number;
+  steps: number;
+  etaSeconds?: number | undefined;
+  phase?: string;
+}) => void;
 
 export interface AskingOptions {
   /** What the chunk may cost since asking was started; default: anything. */
@@ -131,13 +136,13 @@ export async function askChunkOnline<Request extends TeacherRequest>(
 }
 
 /** Estimates the time that is left by the answers since the first report. */
-function withEta(steps: number, onProgress: OnChunkProgress): (answered: number) => void {
+function withEta(steps: number, onProgress: OnChunkProgress): (answered: number, problem?: string) => void {
   const startedAt = Date.now();
   let answeredAtStart: number | undefined;
-  return (answered) => {
+  return (answered, problem) => {
     answeredAtStart ??= answered;
     const secondsEach = (Date.now() - startedAt) / 1000 / (answered - answeredAtStart);
     const etaSeconds = answered > answeredAtStart ? secondsEach * (steps - answered) : undefined;
-    onProgress({ step: answered, steps, etaSeconds });
+    onProgress({ step: answered, steps, etaSeconds, ...(problem !== undefined && { phase: `after: ${problem}` }) });
   };
 }

@@ -97,5 +97,6 @@ function ofWhole(
   const before = chunk * chunkSize;
   const left = requests - before - progress.step;
   const etaSeconds = progress.etaSeconds && (progress.etaSeconds / (progress.steps - progress.step)) * left;
-  return { step: before + progress.step, steps: requests, etaSeconds };
+  const { phase } = progress;
+  return { step: before + progress.step, steps: requests, etaSeconds, ...(phase !== undefined && { phase }) };
 }

@@ -28,6 +28,7 @@ import { readQuestionTypes } from '../../generation/question-types.ts';
 import { askAll } from '../../teacher/ask-with-retries.ts';
 import { type PromptTemplate, readPromptTemplate } from '../../teacher/prompt-template.ts';
 import { configuredSplits } from '../dataset-paths.ts';
+import { confirmOtherRequests } from '../estimate-requests.ts';
 import { joinShards } from '../evaluate/evaluate.ts';
 import { readAnswers } from '../evaluate/results.ts';
 import { finishedStep } from '../finished-step.ts';
@@ -71,6 +72,7 @@ export async function discover(context: StepContext, given?: TypesApproval): Pro
   const evaluated = await finishedStep(run, round, 'evaluate');
   const answers = await readAnswers(evaluated.directory);
   const before = await listsBefore(context);
+  if (given === undefined) await confirmOtherRequests(context, ['discovery', 'sorting']);
   const done = await propose(context, answers, before);
   const { proposed = 0 } = done.manifest.metrics;
 

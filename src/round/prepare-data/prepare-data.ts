@@ -12,6 +12,7 @@ import { joinProblems, refuseProblems } from '../data-problem.ts';
 import { prepareDataSources } from '../data-sources.ts';
 import { configuredSplits, type QuestionSet, questionSet } from '../dataset-paths.ts';
 import { questionTypesFile } from '../discover/type-lists.ts';
+import { confirmOtherRequests } from '../estimate-requests.ts';
 import { evaluationSets, extractedImagesFolder } from '../evaluation-sets.ts';
 import { readLoopQuestions } from '../loop-questions.ts';
 import { preflight } from '../preflight/preflight.ts';
@@ -51,6 +52,7 @@ export async function prepareData(context: StepContext): Promise<PrepareDataOutc
       return { outputs: [], metrics: { images: images.length } };
     },
   });
+  await confirmOtherRequests(context, ['classification']);
   await classifyQuestionSets(context);
   return {
     ...outcomeOf(done),

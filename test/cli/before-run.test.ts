@@ -1,0 +1,61 @@
+/** What a run costs is said, and agreed to, before it starts; what is wrong is said before anything is started. */
+import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { expect, test } from 'vitest';
+import { prepareRun } from '../../activities/prepare-run.ts';
+import { estimateRun, requireBudget } from '../../src/round/paid-teacher.ts';
+import { extensions } from '../../workers/extensions.ts';
+import { temporaryFolder } from '../helpers/temporary-folder.ts';
+import { tinyContext, writeTinyRun } from '../round/tiny-run.ts';
+
+const launcher = fileURLToPath(new URL('../../bin/dataengine.mjs', import.meta.url));
+
+function dataengine(...input: string[]): Promise<{ code: number; output: string; errors: string }> {
+  const env = { ...process.env, TEMPORAL_ADDRESS: '127.0.0.1:9', SOME_KEY: 'a key' };
+  return new Promise((resolve) => {
+    execFile(process.execPath, [launcher, ...input], { env }, (error, output, errors) => {
+      resolve({ code: typeof error?.code === 'number' ? error.code : 0, output, errors });
+    });
+  });
+}
+
+const paidRun = async (teacher: Record<string, unknown> = {}) =>
+  writeTinyRun(await temporaryFolder(), (config) => ({
+    ...config,
+    teacher: { ...config.teacher, provider: 'openai', model: 'gpt-4o', apiKeyVariable: 'SOME_KEY', ...teacher },
+  }));
+
+test('a run whose teacher costs money needs a budget, or the word that it has none', async () => {
+  const message = 'teacher.budget: is missing, and gpt-4o costs money';
+  const refused = await dataengine('run', '--config', await paidRun());
+  expect(refused.errors).toContain(message);
+  expect(refused.code).toBe(2);
+  await expect(requireBudget(await tinyContext(await paidRun()))).rejects.toThrow(message);
+  // The run's first step on a worker, for a workflow that nobody's command started.
+  const host = { extensions, settings: undefined, signal: new AbortController().signal, onProgress: () => undefined };
+  await expect(prepareRun({ config: await paidRun(), workflowId: 'nightly' }, host as never)).rejects.toThrow(message);
+  for (const free of [
+    { budget: 'none' },
+    { budget: { limit: 3 } },
+    { provider: 'local' },
+    { baseUrl: 'http://a/v1', model: 'own' },
+  ])
+    await requireBudget(await tinyContext(await paidRun(free)));
+}, 60_000);
+
+test('the price is said before the run is started, and agreed to with --yes where there is no terminal', async () => {
+  const config = await paidRun({ budget: 'none' });
+  const asked = await dataengine('run', '--config', config);
+  expect(asked.errors).toMatch(/gpt-4o: 12 requests, about \d+\.\d\d USD, \d+\.\d\d at most in 2 rounds; no budget\n/);
+  expect(asked.errors).toContain('--yes: is missing. Give it, to agree to the price above');
+  expect(asked.code).toBe(2);
+  const agreed = await dataengine('run', '--config', config, '--yes');
+  expect(agreed.errors).toContain('No Temporal server can be reached');
+  expect(agreed.errors).toContain("Checked by the run's first step, not here: space on the disk; the teacher’s key");
+}, 60_000);
+
+test('a teacher that is free has no price', async () => {
+  expect(await estimateRun(await tinyContext(await writeTinyRun(await temporaryFolder())))).toBeUndefined();
+  const unknown = await estimateRun(await tinyContext(await paidRun({ model: 'new-model' })));
+  expect(unknown).toEqual({ requests: 12, limit: undefined });
+});
