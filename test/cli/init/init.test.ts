@@ -211,7 +211,8 @@ test('a model of another family is trained by PyTorch', async () => {
   const model = join(parent, 'qwen');
   await mkdir(model);
   await writeFile(join(model, 'config.json'), '{"model_type": "qwen2_5_vl"}');
-  for (const name of ['model.safetensors', 'tokenizer.json', 'preprocessor_config.json']) await writeFile(join(model, name), '');
+  for (const name of ['model.safetensors', 'tokenizer.json', 'preprocessor_config.json'])
+    await writeFile(join(model, name), '');
   await printedBy('init', folder, '--teacher', 'local', '--model', model, '--output', output);
   expect((await loadConfig(output)).trainer).toBe('torchrun');
 }, 120_000);
