@@ -56,7 +56,11 @@ test('the paths of a config are found and changed by the schema, and nothing els
   expect(found).toContainEqual(['model.path', 'models', 'models/a']);
   expect(found).toContainEqual(['data.train.0.images', 'the data root', 'COCO2017/train2017']);
   expect(found).toContainEqual(['evaluate.benchmarks.0.file', 'the data root', 'MMBench/a.tsv']);
-  expect(found).toContainEqual(['verify.blindPrompt', 'configs', 'configs/prompts/verify-v1.md']);
+  expect(found).toContainEqual([
+    'verify.languageOnlyPrompt',
+    'configs',
+    'configs/prompts/verify-without-picture-v1.md',
+  ]);
   expect(mapPaths(configSchema, config, ({ path }) => path)).toEqual(config);
   const absolute = mapPaths(configSchema, config, ({ path }) => resolve(path));
   expect(absolute.sampling.embeddings?.model).toBe(resolve('models/clip'));

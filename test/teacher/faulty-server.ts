@@ -23,6 +23,11 @@ export interface FaultyReply {
 export async function faultyServer(reply: (received: Received) => FaultyReply) {
   const received: Received[] = [];
   const server = createServer((request, response) => {
+    // What a run reads before it starts.
+    if (request.method === 'GET' && request.url?.endsWith('/models')) {
+      response.writeHead(404, { connection: 'close' }).end('{}');
+      return;
+    }
     const pieces: Buffer[] = [];
     request.on('data', (piece: Buffer) => pieces.push(piece));
     request.on('end', () => {

@@ -1,6 +1,6 @@
 import type { Config } from '../../config/schema.ts';
 
-/** Drops that are smaller than this go unnoticed by a gate that is worth a word. */
+/** A gate that finds drops of so many points, or smaller ones, needs no word. */
 const pointsWorthAWord = 5;
 
 /**
@@ -20,7 +20,7 @@ export function describeGate({ gate }: Pick<Config, 'gate'>, questions: readonly
     ];
   }
   const points = Math.max((100 * fewest) / count, 100 * gate.tolerance);
-  if (points < pointsWorthAWord) return [];
+  if (points <= pointsWorthAWord) return [];
   return [
     `The gate can reject a round only for a drop of at least ${points.toFixed(1)} points: there are ${count} validation questions; ${how}.`,
   ];

@@ -2,7 +2,9 @@
  * What can be known before a GPU is taken or a teacher is paid, besides the data itself: `checks.ts` is the table. `data check`
  * looks at all of it, a run's start too, and a step by hand at what it needs.
  */
+import { fileExists } from '../../core/files.ts';
 import { type DataProblem, problemOf } from '../data-problem.ts';
+import { finishedStep } from '../finished-step.ts';
 import type { StepName } from '../steps.ts';
 import type { Place, PreflightContext } from './check.ts';
 import { preflightChecks } from './checks.ts';
@@ -46,10 +48,24 @@ export async function preflight(
   return found;
 }
 
-/** The same for a step that a person starts by hand. @throws InputError for the first problem */
+/**
+ * The same for a step that a person starts by hand.
+ *
+ * @throws InputError for the first problem; naming the step to run first, where the data is made by it
+ */
 export async function requirePreflight(context: PreflightContext, step: StepName): Promise<string[]> {
+  await requireMadeData(context);
   const { problems, notes } = await preflight(context, { step });
   const [first] = problems;
   if (first !== undefined) throw first.error;
   return notes;
+}
+
+async function requireMadeData({ config, run, extensions }: PreflightContext): Promise<void> {
+  const { data } = config;
+  const isMade = Object.keys(extensions.dataSources).some(
+    (name) => (data as Record<string, unknown>)[name] !== undefined,
+  );
+  if (!isMade || (await fileExists(data.root))) return;
+  await finishedStep(run, 0, 'prepare-data');
 }

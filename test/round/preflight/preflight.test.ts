@@ -222,6 +222,14 @@ test('what can not be known here is listed, and checked nowhere', async () => {
   ]);
 });
 
+test('a step by hand before the data is made names the step that makes it', async () => {
+  const { context, folder } = await tinyRun({ data: { scenes: {} } });
+  await rm(join(folder, 'data'), { recursive: true });
+  await expect(requirePreflight(context, 'embed')).rejects.toThrow(
+    'the run has not finished its step prepare-data. Run `dataengine prepare-data --round 0` with the same config first',
+  );
+});
+
 test('a step by hand looks only at what it needs: a machine that trains needs no key', async () => {
   vi.stubEnv('NO_SUCH_KEY', '');
   onTestFinished(() => void vi.unstubAllEnvs());
