@@ -48,7 +48,10 @@ export async function agreeToRun(config: Config, options: PriceOptions): Promise
   if (price === undefined) return;
   const { limit, ...expected } = price;
   const budget = limit === undefined ? 'no budget' : `the budget ends it at ${limit}`;
-  await agree(`${config.teacher.model}: ${describeCost(expected)} in ${config.rounds} rounds; ${budget}`, options);
+  await agree(
+    `${config.teacher.model}: ${describeCost(expected)} in ${config.rounds} ${config.rounds === 1 ? 'round' : 'rounds'}; ${budget}`,
+    options,
+  );
 }
 
 /** For steps by hand: asks once a command. */
