@@ -84,14 +84,31 @@ async function write(
   return { text: tokens.map(({ text }) => text).join(''), tokens };
 }
 
-/** The mean loss of each choice's tokens, without those of what ends an answer. */
-async function choiceLosses(turn: ChatTurn, texts: readonly string[], asked: EngineToAsk): Promise<number[]> {
+/** The mean loss of each choice's tokens, without those of what ends an answer; none where one of them has no log-probability. */
+async function choiceLosses(
+  turn: ChatTurn,
+  texts: readonly string[],
+  asked: EngineToAsk,
+): Promise<number[] | undefined> {
   const { ids: start } = await scored([turn], asked);
   const choices = await Promise.all(texts.map((choice) => scored([turn, answerTurn(choice)], asked)));
-  return choices.map(({ ids, logprobs }) => {
-    const own = logprobs.slice(commonStart(start, ids));
-    return -own.reduce<number>((sum, logprob) => sum + (logprob ?? 0), 0) / Math.max(1, own.length);
-  });
+  const losses = choices.map((choice) => meanLoss(choice, start));
+  return losses.every((loss) => loss !== undefined) ? losses : undefined;
+}
+
+/**
+ * The mean loss of the tokens that a prompt has behind those of `start`.
+ *
+ * @returns undefined where one of them has no log-probability, as a token of an image
+ */
+export function meanLoss(
+  { ids, logprobs }: Pick<PromptLogprobs, 'ids' | 'logprobs'>,
+  start: readonly number[],
+): number | undefined {
+  const own = logprobs.slice(commonStart(start, ids));
+  const known = own.filter((logprob) => logprob !== null);
+  if (known.length < own.length) return undefined;
+  return -known.reduce((sum, logprob) => sum + logprob, 0) / Math.max(1, own.length);
 }
 
 function scored(turns: ChatTurn[], { engine, model, signal }: EngineToAsk): Promise<PromptLogprobs> {

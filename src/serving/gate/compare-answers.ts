@@ -36,9 +36,11 @@ export interface Comparison {
   /** Names of the two. */
   between: [string, string];
   questions: number;
-  /** What was compared: `texts` where one of the two has no losses. */
+  /** What was compared: `texts` where one of the two has no losses at all. */
   compared: 'losses and texts' | 'texts';
-  /** How many questions have the same choice, and the largest difference of a loss; only with losses. */
+  /** How many questions have losses of both; only where that is not all of them: a choice may be longer than one of the two takes. */
+  scored?: number;
+  /** How many of these have the same choice, and the largest difference of a loss; only with losses. */
   sameChoices?: number;
   largestLossDifference?: number;
   sameTexts: number;
@@ -66,7 +68,10 @@ export function compareAnswers(one: Answers, other: Answers, tolerance: number):
     return [answer, second] as const;
   });
   const names = [one.name, other.name] as const;
-  const withLosses = pairs.every(([first, second]) => first.losses !== undefined && second.losses !== undefined);
+  const isScored = ([first, second]: (typeof pairs)[number]) =>
+    first.losses !== undefined && second.losses !== undefined;
+  const scored = pairs.filter(isScored).length;
+  const withLosses = scored > 0;
   let sameChoices = 0;
   let largest = 0;
   let sameTexts = 0;
@@ -75,7 +80,7 @@ export function compareAnswers(one: Answers, other: Answers, tolerance: number):
   let otherChoice: Difference | undefined;
   for (const [first, second] of pairs) {
     const report = (problem: string) => differences.push({ question: first.id, problem });
-    if (withLosses) {
+    if (isScored([first, second])) {
       const loss = largestDifference(first.losses ?? [], second.losses ?? []);
       largest = Math.max(largest, loss?.size ?? 0);
       if (loss !== undefined && !(loss.size <= tolerance)) report(describeLoss(loss, names));
@@ -88,12 +93,13 @@ export function compareAnswers(one: Answers, other: Answers, tolerance: number):
     else if (parting === 'near tie') nearTies += 1;
     else report(describeTexts(first, second, parting, names));
   }
-  const tooFewSame = withLosses && sameChoices < leastSameChoices * pairs.length;
+  const tooFewSame = withLosses && sameChoices < leastSameChoices * scored;
   const difference = earliest(pairs, [...differences.slice(0, 1), ...(tooFewSame && otherChoice ? [otherChoice] : [])]);
   return {
     between: [...names],
     questions: pairs.length,
     compared: withLosses ? 'losses and texts' : 'texts',
+    ...(withLosses && scored < pairs.length && { scored }),
     ...(withLosses && { sameChoices, largestLossDifference: largest }),
     sameTexts,
     nearTies,

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import type { Alternative } from '../../../src/serving/engine.ts';
+import { meanLoss } from '../../../src/serving/gate/ask-engine.ts';
 import { compareAnswers, type GateAnswer, tolerances } from '../../../src/serving/gate/compare-answers.ts';
 
 const token = (text: string, ...others: [string, number][]) => ({
@@ -98,6 +99,32 @@ test('without losses of one of the two, texts alone are compared, and the result
   const result = compared({ losses: undefined });
   expect(result).toEqual({ between: ['merged', 'served'], questions: 1, compared: 'texts', sameTexts: 1, nearTies: 0 });
   expect(compared({ losses: undefined, text: 'a car', tokens: undefined }).difference).toBeDefined();
+});
+
+test('a question that one of the two can not score has its text compared, the others their losses too', () => {
+  const answers = (name: string, ...changes: Partial<GateAnswer>[]) => ({
+    name,
+    answers: changes.map((change, index): GateAnswer => ({ ...red, id: `${index}`, ...change })),
+  });
+  const one = answers('merged', {}, { losses: undefined }, {});
+  expect(compareAnswers(one, answers('served', {}, {}, {}), 1e-3)).toEqual({
+    between: ['merged', 'served'],
+    questions: 3,
+    compared: 'losses and texts',
+    scored: 2,
+    sameChoices: 2,
+    largestLossDifference: 0,
+    sameTexts: 3,
+    nearTies: 0,
+  });
+  expect(compareAnswers(one, answers('served', {}, {}, { losses: [0.6, 1.5] }), 1e-3).difference?.question).toBe('2');
+  expect(compareAnswers(one, answers('served', {}, { text: 'a car', tokens: [] }, {}), 1e-3).difference).toBeDefined();
+});
+
+test('a token without a log-probability is no token without a loss', () => {
+  const ids = [1, 2, 3, 4];
+  expect(meanLoss({ ids, logprobs: [null, -9, -1, -2] }, [1, 2, 9])).toBe(1.5);
+  expect(meanLoss({ ids, logprobs: [null, -9, null, -2] }, [1, 2, 9])).toBeUndefined();
 });
 
 test('the first difference is shown, whatever its kind', () => {
