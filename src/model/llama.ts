@@ -1,10 +1,10 @@
 /** The LLaMA language model (arXiv 2302.13971, 2307.09288), as `LlamaForCausalLM` of transformers. */
 import { headSize, type LlamaConfig } from './files/llama.ts';
 import { gatedSilu } from './layers/activation.ts';
-import { type Adapter, type AdapterChoice, adaptedLinear } from './layers/adapted-linear.ts';
+import { type Adapter, type AdapterChoice, adaptedLinear, joinedLinear } from './layers/adapted-linear.ts';
 import { attention, headsFirst, headsLast } from './layers/attention.ts';
 import { gatherRows } from './layers/embedding.ts';
-import { add, linear } from './layers/linear.ts';
+import { add, batchedLinear, linear } from './layers/linear.ts';
 import { rmsNorm } from './layers/normalization.ts';
 import { rotate, rotateForward } from './layers/rotary-embedding.ts';
 import type { Ops } from './ops/ops.ts';
@@ -55,6 +55,13 @@ export interface LlamaInput {
   activationCheckpointing?: boolean;
   /** Default: the new tokens see each other only. Nothing is learned through a cache. */
   cache?: LayerCache;
+  /**
+   * Finds several matrices with one input as one, for one product in place of several: query, key and value, gate and up.
+   * Nothing is learned then, and adapters are chosen by sequence.
+   */
+  joined?: (names: readonly string[]) => Variable;
+  /** Multiplies by a tied head as a batch of one matrix, which is faster for a few rows, and slower for one. */
+  isHeadBatched?: boolean;
 }
 
 /** A token's place in the tables, cut to the shapes that attention broadcasts. */
@@ -90,7 +97,7 @@ export function llama(
   adapters: Adapters = () => undefined,
 ): Variable {
   const { ops } = tape;
-  const { batch, tables, outputs, cache } = input;
+  const { batch, tables, outputs, cache, joined } = input;
   const text = config.text_config;
   const tokens = (input.embeddings.value.shape[0] as number) / batch;
   const size = headSize(text);
@@ -104,7 +111,7 @@ export function llama(
   };
   const wanted = placement(ops, wantedTables, batch, outputs.perSequence);
 
-  const decoderLayer = (tape: Tape, input: Variable, index: number) => {
+  const decoderLayer = (tape: Tape, entering: Variable, index: number) => {
     const layer = `model.layers.${index}`;
     const isLast = index === text.num_hidden_layers - 1;
     const place = isLast ? wanted : everywhere;
@@ -115,13 +122,23 @@ export function llama(
     const heads = (x: Variable, count: number, perSequence: number) =>
       headsFirst(tape, x, { batch, tokens: perSequence, heads: count, headSize: size });
 
-    const source = normalized(input, `${layer}.input_layernorm`);
-    const queried = isLast ? gatherRows(tape, source, outputs.rows) : source;
-    const residual = isLast ? gatherRows(tape, input, outputs.rows) : input;
+    const [queries, pairs] = [text.num_attention_heads, text.num_key_value_heads];
+    const allOf = (x: Variable, modules: readonly [name: string, outputSize: number][]) =>
+      joined && joinedLayers(tape, x, { modules, joined, adapters });
 
-    const query = heads(projected(queried, `${layer}.self_attn.q_proj`), text.num_attention_heads, perSequence);
-    const key = heads(projected(source, `${layer}.self_attn.k_proj`), text.num_key_value_heads, tokens);
-    const value = heads(projected(source, `${layer}.self_attn.v_proj`), text.num_key_value_heads, tokens);
+    const source = normalized(entering, `${layer}.input_layernorm`);
+    const wantedOf = (x: Variable) => (isLast ? gatherRows(tape, x, outputs.rows) : x);
+    const together = allOf(source, [
+      [`${layer}.self_attn.q_proj`, queries * size],
+      [`${layer}.self_attn.k_proj`, pairs * size],
+      [`${layer}.self_attn.v_proj`, pairs * size],
+    ]);
+    const queried = wantedOf(together ? (together[0] as Variable) : source);
+    const residual = wantedOf(entering);
+
+    const query = heads(together ? queried : projected(queried, `${layer}.self_attn.q_proj`), queries, perSequence);
+    const key = heads(together?.[1] ?? projected(source, `${layer}.self_attn.k_proj`), pairs, tokens);
+    const value = heads(together?.[2] ?? projected(source, `${layer}.self_attn.v_proj`), pairs, tokens);
     const turn = (x: Variable, place: Placement) =>
       cache ? rotateForward(ops, x.value, place) : rotate(tape, x, place);
     const turned = turn(key, everywhere);
@@ -131,8 +148,12 @@ export function llama(
     const attended = add(tape, residual, projected(headsLast(tape, mixed), `${layer}.self_attn.o_proj`));
 
     const inner = normalized(attended, `${layer}.post_attention_layernorm`);
-    const gate = projected(inner, `${layer}.mlp.gate_proj`);
-    const up = projected(inner, `${layer}.mlp.up_proj`);
+    const gated = allOf(inner, [
+      [`${layer}.mlp.gate_proj`, text.intermediate_size],
+      [`${layer}.mlp.up_proj`, text.intermediate_size],
+    ]);
+    const gate = gated?.[0] ?? projected(inner, `${layer}.mlp.gate_proj`);
+    const up = gated?.[1] ?? projected(inner, `${layer}.mlp.up_proj`);
     return add(tape, attended, projected(gatedSilu(tape, gate, up), `${layer}.mlp.down_proj`));
   };
 
@@ -145,8 +166,32 @@ export function llama(
       : decoderLayer(tape, x, index);
   }
   const last = rmsNorm(tape, x, scoped('model.norm.weight'), text.rms_norm_eps);
-  if (text.tie_word_embeddings) return linear(tape, last, scoped('model.embed_tokens.weight'));
+  if (text.tie_word_embeddings) {
+    const head = scoped('model.embed_tokens.weight');
+    return input.isHeadBatched ? batchedLinear(tape, last, head) : linear(tape, last, head);
+  }
   return adaptedLinear(tape, last, scoped('lm_head.weight'), adapters(`${PREFIX}lm_head`, last.value.shape, tape));
+}
+
+/** Layers of one input through their joined weight. */
+function joinedLayers(
+  tape: Tape,
+  x: Variable,
+  {
+    modules,
+    joined,
+    adapters,
+  }: {
+    modules: readonly [name: string, outputSize: number][];
+    joined: NonNullable<LlamaInput['joined']>;
+    adapters: Adapters;
+  },
+): Variable[] {
+  const layers = modules.map(([name, outputSize]) => ({
+    outputSize,
+    adapter: adapters(`${PREFIX}${name}`, x.value.shape, tape) as AdapterChoice | undefined,
+  }));
+  return joinedLinear(tape, x, joined(modules.map(([name]) => `${PREFIX}${name}.weight`)), layers);
 }
 
 /** Embeddings of token ids int32 `[n]`: `[n, hidden]`. */

@@ -6,6 +6,7 @@ import { InputError } from '../core/input-error.ts';
 import { readManifest } from '../core/manifest.ts';
 import type { RunDirectory } from '../core/run-directory.ts';
 import type { TokenBoundaries } from '../model/families/prompt-form.ts';
+import { nameOf } from '../serving/start-engine.ts';
 import { readFrozenConfig } from './frozen-config.ts';
 import { readDecisionFile } from './gate/results.ts';
 import { stepDirectory } from './step-directory.ts';
@@ -54,9 +55,9 @@ export async function servedModel(path: string, round?: number): Promise<ServedM
 }
 
 async function ofDirectory(folder: string, path: string): Promise<ServedModel> {
-  if (await fileExists(join(folder, 'config.json'))) return { directory: folder, name: nameIn(folder) };
+  if (await fileExists(join(folder, 'config.json'))) return { directory: folder, name: nameOf(folder) };
   const merged = join(folder, 'merged');
-  if (await fileExists(join(merged, 'config.json'))) return { directory: merged, name: nameIn(merged) };
+  if (await fileExists(join(merged, 'config.json'))) return { directory: merged, name: nameOf(merged) };
   if (await fileExists(join(folder, 'adapter_config.json'))) {
     throw refuse(path, 'is an adapter', 'Name the base model, and the adapter with --adapter');
   }
@@ -65,12 +66,6 @@ async function ofDirectory(folder: string, path: string): Promise<ServedModel> {
     (await fileExists(folder)) ? 'holds no model (config.json) and no rounds of a run' : 'does not exist',
     'Name a model directory such as data/stage1, or a run such as runs/demo',
   );
-}
-
-function nameIn(directory: string): string {
-  const parts = directory.split(/[\\/]/);
-  const name = parts.at(-1) ?? '';
-  return name === 'merged' ? parts.slice(-3, -1).join('-') : name;
 }
 
 async function lastGood(run: RunDirectory): Promise<number> {

@@ -85,7 +85,7 @@ export async function serveChat(engine: Engine, settings: ChatServerSettings): P
     },
     '/health': {
       GET(_request, response) {
-        const state = isStopping ? 'stopping' : hasFailed ? 'failed' : 'ok';
+        const state = isStopping ? 'stopping' : hasFailed || engine.hasEnded ? 'failed' : 'ok';
         sendJson(response, state === 'ok' ? 200 : 503, { state, answers: admission.answers, mostAnswers });
       },
     },

@@ -79,6 +79,8 @@ export interface PromptLogprobs {
 export interface Engine {
   /** The base model's name, then the adapters'. */
   readonly models: readonly string[];
+  /** Whether its process has ended, or is to end: nothing will be answered any more. Left out by one without a process. */
+  readonly hasEnded?: boolean;
   /**
    * Answers one request. Ending the loop early, or aborting the signal, cancels it.
    *

@@ -9,6 +9,9 @@ import { promptFormSchema } from '../model/families/prompt-form.ts';
 import { imageFieldsSchema } from '../trainer/protocol.ts';
 import type { GeneratedToken, GenerationEnd, PromptLogprobs } from './engine.ts';
 
+/** How the name of a folder begins that an engine's process has for itself: it removes it when whoever started it is gone. */
+export const temporaryFolder = 'dataengine-engine-';
+
 const positiveInteger = z.number().int().positive();
 
 /** The job file of an engine's process. */

@@ -5,7 +5,7 @@
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { basename, dirname, join, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
@@ -26,6 +26,7 @@ import {
   type EngineRequest,
   parseEngineLine,
   type ServeJob,
+  temporaryFolder,
 } from './protocol.ts';
 import { type TokenQueue, tokenQueue } from './token-queue.ts';
 
@@ -73,7 +74,7 @@ export async function startEngine(settings: EngineSettings, signal?: AbortSignal
     tokenBoundaries,
   );
   const command = kind === 'torch' ? await torchEngine() : tensorflowEngine();
-  const directory = given ?? (await mkdtemp(join(tmpdir(), 'dataengine-engine-')));
+  const directory = given ?? (await mkdtemp(join(tmpdir(), temporaryFolder)));
   const remove = async () => {
     if (given === undefined) await rm(directory, { recursive: true, force: true });
   };
@@ -96,17 +97,23 @@ export async function startEngine(settings: EngineSettings, signal?: AbortSignal
 
 function tensorflowEngine(): TrainerCommand {
   const { environment, ...command } = typescriptTrainer(fileURLToPath(new URL('tensorflow/main.ts', import.meta.url)));
-  // The operations of a token follow one another: handing them from thread to thread takes longer than they do.
   return {
     ...command,
-    environment: { TF_NUM_INTEROP_THREADS: process.env.TF_NUM_INTEROP_THREADS ?? '1', ...environment },
+    environment: {
+      // The operations of a token follow one another: handing them from thread to thread takes longer than they do.
+      TF_NUM_INTEROP_THREADS: process.env.TF_NUM_INTEROP_THREADS ?? '1',
+      // A token reads all weights: with pages of 2 MiB the processor looks few addresses up.
+      GLIBC_TUNABLES: [process.env.GLIBC_TUNABLES, 'glibc.malloc.hugetlb=1'].filter(Boolean).join(':'),
+      ...environment,
+    },
   };
 }
 
-/** A model's name for people: that of its directory, or of the one above for a round's `merged`. */
+/** A model's name for people: that of its directory; for a `merged` those of the two above, a run's and its round's. */
 export function nameOf(directory: string): string {
-  const name = basename(directory);
-  return name === 'merged' ? basename(dirname(directory)) : name;
+  const parts = directory.split(/[\\/]/);
+  const name = parts.at(-1) ?? '';
+  return name === 'merged' ? parts.slice(-3, -1).join('-') : name;
 }
 
 type Child = ChildProcessByStdio<Writable, Readable, Readable>;
@@ -224,6 +231,9 @@ async function connect(
 
   return {
     models,
+    get hasEnded() {
+      return ended !== undefined;
+    },
     async *generate(request, stop) {
       const tokens = tokenQueue();
       const leave = open(

@@ -1,12 +1,13 @@
 /** The engine's own process: real processes, with a tiny model. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { processStartTime } from '../../src/core/process-identity.ts';
+import { serveChat } from '../../src/serving/chat-server.ts';
 import type { Engine, GenerationRequest } from '../../src/serving/engine.ts';
 import { startEngine } from '../../src/serving/start-engine.ts';
 import { openTensorflowEngine } from '../../src/serving/tensorflow/open-engine.ts';
@@ -104,27 +105,37 @@ test('when the process is killed, what is being answered fails, and later reques
   const directory = inFolder('killed');
   const other = await startEngine({ model, directory });
   const pid = await pidIn(directory);
+  const server = await serveChat(other, {
+    ...{ host: '127.0.0.1', port: 0, mostAnswers: 4, bodyBytes: 2 ** 20, imagePixels: 1e6, defaultMaxTokens: 8 },
+    report: () => undefined,
+  });
+  const health = async () => (await fetch(`${server.address}health`)).status;
+  expect(await health()).toBe(200);
   const answer = textOf(other, ask('Tell', { maxTokens: 400, temperature: 5 }));
   process.kill(pid, 'SIGKILL');
   await expect(answer).rejects.toMatchObject({ name: 'TrainerError', kind: 'crashed', message: /SIGKILL/ });
+  // Before anything is asked through the server.
+  expect(await health()).toBe(503);
   await expect(textOf(other, ask('x'))).rejects.toThrow('SIGKILL');
+  await server.close(0);
   await other.close();
   expect(existsSync(path.join(directory, fenceName))).toBe(false);
 });
 
 /** A process that starts an engine in the folder, and does nothing else. */
-async function starter(directory: string): Promise<ChildProcess> {
+async function starter(directory = '', environment: NodeJS.ProcessEnv = {}): Promise<ChildProcess> {
   const program = inFolder('starter.mts');
   const source = path.resolve('src/serving/start-engine.ts');
   await writeFile(
     program,
     `import { startEngine } from ${JSON.stringify(source)};
-await startEngine({ model: ${JSON.stringify(model)}, directory: process.argv[2] });
+await startEngine({ model: ${JSON.stringify(model)}, directory: process.argv[2] || undefined });
 console.log('started');
 setInterval(() => undefined, 1000);`,
   );
   const child = spawn(process.execPath, ['--import', import.meta.resolve('tsx'), program, directory], {
     stdio: ['ignore', 'pipe', 'inherit'],
+    env: { ...process.env, ...environment },
   });
   for await (const line of createInterface({ input: child.stdout })) if (line === 'started') break;
   return child;
@@ -137,6 +148,16 @@ test('the process ends with the one that started it, however that ends', async (
   expect(await isGone(pid)).toBe(false);
   parent.kill('SIGKILL');
   await vi.waitFor(async () => expect(await isGone(pid)).toBe(true), { timeout: 20_000, interval: 100 });
+});
+
+test('a folder that was made for the process alone is removed, also when the one that started it was killed', async () => {
+  const temporary = inFolder('temporary');
+  await mkdir(temporary);
+  const parent = await starter('', { TMPDIR: temporary });
+  const ownFolders = async () => (await readdir(temporary)).filter((name) => name.startsWith('dataengine-engine-'));
+  expect(await ownFolders()).toHaveLength(1);
+  parent.kill('SIGKILL');
+  await vi.waitFor(async () => expect(await ownFolders()).toEqual([]), { timeout: 20_000, interval: 100 });
 });
 
 test('a later start in the same folder ends one that was left behind', async () => {

@@ -1,9 +1,8 @@
 /**
  * Decoding of requests that come and go: slots of a key-value cache of fixed capacity, each for one sequence.
  *
- * A prompt is read into its slot in chunks; a step reads one more token of each of the first slots, whatever their lengths.
- * Slot and positions are inputs of the traced functions, so that few functions serve all lengths. Prompts are not padded: what
- * fills a chunk up is written beyond the capacity, where nothing is looked for.
+ * Prompts are read into their slots in chunks (`slot-prompts.ts`); a step reads one more token of each of the first slots,
+ * whatever their lengths. Slots and positions are inputs of the traced functions, so that few functions serve all lengths.
  */
 import { headSize, type LlamaConfig } from '../files/llama.ts';
 import { HIDDEN } from '../layers/attention.ts';
@@ -14,11 +13,20 @@ import type { Ops } from '../ops/ops.ts';
 import type { Program, Updates } from '../ops/program.ts';
 import { frozen, Tape, type Weights } from '../ops/tape.ts';
 import { sizeOf, type Value } from '../ops/value.ts';
+import {
+  type Chunk,
+  type ChunkFeeds,
+  type ChunkShape,
+  chunkFeeds,
+  chunkShapes,
+  chunksAlone,
+  chunksTogether,
+  type SlotPrompt,
+  type SlotRead,
+} from './slot-prompts.ts';
 
-/** Tokens of a prompt that are read at once; the rest is filled up to the smallest. */
-const CHUNKS = [16, 32, 128];
-/** Those that prompts are scored in. */
-const SCORED_CHUNKS = CHUNKS.slice(1);
+/** Rows of logits, up to which a batch of one product is faster than a product. */
+const MOST_BATCHED = 16;
 /** A slot's rows are aligned in memory for slots to be taken apart without a copy. */
 const ALIGNMENT = 16;
 
@@ -28,15 +36,8 @@ export interface SlotPlan {
   capacity: number;
   /** Makes the adapters of the traced functions, of which each sequence takes one: `chosen` is int32 `[sequences]`. */
   adapters?: ((chosen: Value) => Adapters) | undefined;
-}
-
-/** A prompt as ids, with embeddings in some places. */
-export interface SlotPrompt {
-  tokenIds: readonly number[];
-  /** Where the embeddings of images stand, float32 `[tokens, hidden]` each. */
-  images: readonly { start: number; embeddings: Float32Array }[];
-  /** Number of its adapter among those of the plan. */
-  adapter: number;
+  /** Finds several matrices as one (`LlamaInput`). */
+  joined?: LlamaInput['joined'];
 }
 
 /** What a step reads in each of its slots. */
@@ -52,8 +53,8 @@ export interface SlotDecoder {
   readonly stepSizes: readonly number[];
   /** To be called once the program is loaded. */
   clear(): void;
-  /** Reads a prompt into a slot. @returns the logits behind it, float32 `[vocabulary]` */
-  read(slot: number, prompt: SlotPrompt): Float32Array;
+  /** Reads prompts into slots, each into one of its own. @returns the logits behind each, float32 `[vocabulary]` */
+  read(reads: readonly SlotRead[]): Float32Array[];
   /** Reads a prompt into a slot. @returns the log-probability of each token but the first after those before it */
   score(slot: number, prompt: SlotPrompt): Float32Array;
   /**
@@ -72,7 +73,7 @@ export function traceSlotDecoder(
   program: Program,
   weights: Weights,
   config: { text_config: LlamaConfig },
-  { slots, capacity, adapters }: SlotPlan,
+  { slots, capacity, adapters, joined }: SlotPlan,
 ): SlotDecoder {
   const text = config.text_config;
   const hidden = text.hidden_size;
@@ -88,7 +89,7 @@ export function traceSlotDecoder(
   }));
   const variables = names.flatMap(({ keys, values }) => [keys, values]);
   for (const name of variables) program.variable(name, shape);
-  const chunks = CHUNKS.filter((tokens, index) => index < 2 || tokens <= capacity);
+  const chunks = chunkShapes({ slots, capacity });
   const stepSizes = [1, 2, 4, 8, 16, 32, 64].filter(
     (rows, index, all) => rows === 1 || (all[index - 1] as number) < slots,
   );
@@ -111,46 +112,66 @@ export function traceSlotDecoder(
     };
   };
 
-  for (const tokens of chunks) {
-    const inputs = {
-      tokenIds: { shape: [tokens], dataType: 'int32' },
-      isImage: { shape: [tokens, 1], dataType: 'bool' },
-      images: { shape: [tokens, hidden], dataType: 'float32' },
-      positions: { shape: [tokens], dataType: 'int32' },
-      slot: { shape: [1], dataType: 'int32' },
-      adapter: { shape: [1], dataType: 'int32' },
-    } as const;
-    const trace = (ops: Ops, values: Record<keyof typeof inputs, Value>, updates: Updates, wanted: Value) => {
-      const tape = new Tape(ops);
-      const embedded = embedTokens(tape, weights, values.tokenIds);
-      const first = ops.multiply(values.slot, ops.constant(Int32Array.of(heads * length), []));
-      const rows = cacheRows(ops, first, values.positions, [1, tokens]);
-      return llama(
-        tape,
-        weights,
-        config,
-        {
-          embeddings: selectRows(tape, values.isImage, frozen(values.images), embedded),
-          batch: 1,
-          tables: tables(ops, positionTable, values.positions),
-          outputs: { perSequence: wanted.shape[0] as number, rows: wanted, tableRows: wanted },
-          cache: cache(ops, updates, rows, (all) => ops.gather(all, values.slot)),
-        },
-        adapters?.(values.adapter),
-      ).value;
-    };
-    const last = { last: { shape: [1], dataType: 'int32' } } as const;
-    program.define(`chunk-${tokens}`, { ...inputs, ...last }, (ops, values, updates) => ({
-      logits: trace(ops, values, updates, values.last),
-    }));
-    if (!SCORED_CHUNKS.includes(tokens)) continue;
+  const productsOf = (logits: number) => ({
+    ...(joined && { joined }),
+    isHeadBatched: program.productType === 'float32' && logits > 1 && logits <= MOST_BATCHED,
+  });
+  const chunkInputs = ({ sequences, tokens }: ChunkShape) =>
+    ({
+      tokenIds: { shape: [sequences * tokens], dataType: 'int32' },
+      isImage: { shape: [sequences * tokens, 1], dataType: 'bool' },
+      images: { shape: [sequences * tokens, hidden], dataType: 'float32' },
+      positions: { shape: [sequences * tokens], dataType: 'int32' },
+      slots: { shape: [sequences], dataType: 'int32' },
+      adapter: { shape: [sequences], dataType: 'int32' },
+    }) as const;
+  const traceChunk = (
+    ops: Ops,
+    { sequences, tokens }: ChunkShape,
+    values: Record<keyof ChunkFeeds & string, Value>,
+    updates: Updates,
+    wanted: Value,
+  ) => {
+    const tape = new Tape(ops);
+    const positions = values.positions as Value;
+    const into = values.slots as Value;
+    const embedded = embedTokens(tape, weights, values.tokenIds as Value);
+    const first = ops.multiply(into, ops.constant(Int32Array.of(heads * length), []));
+    const rows = cacheRows(ops, first, positions, [sequences, tokens]);
+    return llama(
+      tape,
+      weights,
+      config,
+      {
+        embeddings: selectRows(tape, values.isImage as Value, frozen(values.images as Value), embedded),
+        batch: sequences,
+        tables: tables(ops, positionTable, positions),
+        outputs: { perSequence: (wanted.shape[0] as number) / sequences, rows: wanted, tableRows: wanted },
+        cache: cache(ops, updates, rows, (all) => ops.gather(all, into)),
+        ...productsOf(wanted.shape[0] as number),
+      },
+      adapters?.(values.adapter as Value),
+    ).value;
+  };
+  for (const shape of [...chunks.alone, ...chunks.together]) {
+    const last = { last: { shape: [shape.sequences], dataType: 'int32' } } as const;
+    program.define(
+      `chunk-${shape.sequences}-${shape.tokens}`,
+      { ...chunkInputs(shape), ...last },
+      (ops, values, updates) => ({
+        logits: traceChunk(ops, shape, values, updates, values.last),
+      }),
+    );
+  }
+  for (const shape of chunks.scored) {
+    const { tokens } = shape;
     const labels = { labels: { shape: [tokens], dataType: 'int32' } } as const;
-    program.define(`score-${tokens}`, { ...inputs, ...labels }, (ops, values, updates) => {
+    program.define(`score-${tokens}`, { ...chunkInputs(shape), ...labels }, (ops, values, updates) => {
       const all = ops.constant(
         Int32Array.from({ length: tokens }, (_, index) => index),
         [tokens],
       );
-      const [losses] = ops.crossEntropy(trace(ops, values, updates, all), values.labels);
+      const [losses] = ops.crossEntropy(traceChunk(ops, shape, values, updates, all), values.labels);
       return { losses };
     });
   }
@@ -176,6 +197,7 @@ export function traceSlotDecoder(
           tables: tables(ops, positionTable, values.positions),
           outputs: { perSequence: 1, rows: each, tableRows: each },
           cache: cache(ops, updates, written, (all) => firstRows(ops, all, rows)),
+          ...productsOf(rows),
         },
         adapters?.(values.adapter),
       );
@@ -205,41 +227,12 @@ export function traceSlotDecoder(
     return { moved: ops.add(from, to) };
   });
 
-  /** Runs the chunks of a prompt; `use` gets where each starts, how many tokens of the prompt it has, and its inputs. */
-  const inChunks = (
-    slot: number,
-    { tokenIds, images, adapter }: SlotPrompt,
-    among: readonly number[],
-    use: (chunk: {
-      start: number;
-      count: number;
-      tokens: number;
-      feeds: Record<string, Int32Array | Float32Array | Uint8Array>;
-    }) => void,
-  ) => {
-    if (tokenIds.length > capacity) throw new RangeError(`${tokenIds.length} tokens for a slot of ${capacity}`);
-    for (let start = 0; start < tokenIds.length; ) {
-      const rest = tokenIds.length - start;
-      const tokens = among.findLast((candidate) => candidate <= rest) ?? (among[0] as number);
-      const count = Math.min(rest, tokens);
-      const isImage = new Uint8Array(tokens);
-      const shown = new Float32Array(tokens * hidden);
-      for (const { start: place, embeddings } of images) {
-        const from = Math.max(place, start);
-        const to = Math.min(place + embeddings.length / hidden, start + count);
-        if (from >= to) continue;
-        isImage.fill(1, from - start, to - start);
-        shown.set(embeddings.subarray((from - place) * hidden, (to - place) * hidden), (from - start) * hidden);
-      }
-      const ids = new Int32Array(tokens);
-      ids.set(tokenIds.slice(start, start + count));
-      const positions = Int32Array.from({ length: tokens }, (_, index) => (index < count ? start + index : unused));
-      const feeds = {
-        ...{ tokenIds: ids, isImage, images: shown, positions },
-        ...{ slot: Int32Array.of(slot), adapter: Int32Array.of(adapter) },
-      };
-      use({ start, count, tokens, feeds });
-      start += count;
+  const feedsOf = (chunk: Chunk) => chunkFeeds(chunk, { hidden, unused });
+  const requireFit = (reads: readonly SlotRead[]) => {
+    for (const { prompt } of reads) {
+      const { length: tokens } = prompt.tokenIds;
+      if (tokens > capacity) throw new RangeError(`${tokens} tokens for a slot of ${capacity}`);
+      if (tokens === 0) throw new RangeError('a prompt has at least one token');
     }
   };
 
@@ -248,27 +241,37 @@ export function traceSlotDecoder(
     clear() {
       program.run('clear', { zero: Float32Array.of(0) });
     },
-    read(slot, prompt) {
-      let logits: Float32Array | undefined;
-      inChunks(slot, prompt, chunks, ({ count, tokens, feeds }) => {
-        logits = program.run(`chunk-${tokens}`, { ...feeds, last: Int32Array.of(count - 1) }).logits as Float32Array;
-      });
-      if (logits === undefined) throw new RangeError('a prompt has at least one token');
-      return logits;
+    read(reads) {
+      requireFit(reads);
+      const found: Float32Array[] = [];
+      for (const chunk of chunksTogether(reads, chunks)) {
+        const { sequences, tokens, parts } = chunk;
+        const last = new Int32Array(sequences);
+        for (const [row, { count }] of parts.entries()) last[row] = row * tokens + count - 1;
+        const feeds = { ...feedsOf(chunk), last };
+        const logits = program.run(`chunk-${sequences}-${tokens}`, feeds).logits as Float32Array;
+        const vocabulary = logits.length / sequences;
+        for (const [row, { index }] of parts.entries()) {
+          found[index] = logits.subarray(row * vocabulary, (row + 1) * vocabulary);
+        }
+      }
+      return found;
     },
     score(slot, prompt) {
+      const reads = [{ slot, prompt }];
+      requireFit(reads);
       const found = new Float32Array(prompt.tokenIds.length - 1);
-      const scored = chunks.filter((tokens) => SCORED_CHUNKS.includes(tokens));
-      inChunks(slot, prompt, scored, ({ start, count, tokens, feeds }) => {
-        const labels = new Int32Array(tokens);
+      for (const chunk of chunksAlone(reads, chunks.scored)) {
+        const { start, count } = chunk.parts[0] as Chunk['parts'][number];
+        const labels = new Int32Array(chunk.tokens);
         labels.set(prompt.tokenIds.slice(start + 1, start + count + 1));
-        const losses = program.run(`score-${tokens}`, { ...feeds, labels }).losses as Float32Array;
+        const losses = program.run(`score-${chunk.tokens}`, { ...feedsOf(chunk), labels }).losses as Float32Array;
         const known = Math.min(count, found.length - start);
         found.set(
           losses.subarray(0, known).map((loss) => -loss),
           start,
         );
-      });
+      }
       return found;
     },
     step(steps) {

@@ -25,16 +25,47 @@ export interface AdapterChoice {
   chosen: Value;
 }
 
-/** `x Wᵀ` and what each sequence's adapter adds; the rows of a sequence lie together. */
-function chosenLinear(tape: Tape, x: Variable, weight: Variable, { a, b, chosen }: AdapterChoice): Variable {
-  const { ops } = tape;
-  const [rows, inputSize] = x.value.shape as [number, number];
+/** What each sequence's adapter adds, `[sequences, tokens, out]`; the rows of a sequence lie together. */
+function chosenUpdate(ops: Ops, x: Value, { a, b, chosen }: AdapterChoice): Value {
+  const [rows, inputSize] = x.shape as [number, number];
   const sequences = chosen.shape[0] as number;
-  const apart = ops.reshape(x.value, [sequences, rows / sequences, inputSize]);
+  const apart = ops.reshape(x, [sequences, rows / sequences, inputSize]);
   const narrow = ops.batchMatMul(apart, ops.gather(a.value, chosen), { transposeB: true });
-  const update = ops.batchMatMul(narrow, ops.gather(b.value, chosen), { transposeB: true });
+  return ops.batchMatMul(narrow, ops.gather(b.value, chosen), { transposeB: true });
+}
+
+/** `x Wᵀ` and what each sequence's adapter adds. */
+function chosenLinear(tape: Tape, x: Variable, weight: Variable, choice: AdapterChoice): Variable {
+  const { ops } = tape;
+  const update = chosenUpdate(ops, x.value, choice);
   const whole = throughWeight(ops, x.value, weight);
   return frozen(ops.add(whole, ops.reshape(update, whole.shape)));
+}
+
+/**
+ * Several linear layers with one input whose weights are one matrix, one product for all. Nothing is learned through them.
+ *
+ * @param x `[rows, in]`
+ * @param weight `[sum of all out, in]`, the layers one after another
+ * @returns `[rows, out]` of each layer
+ */
+export function joinedLinear(
+  tape: Tape,
+  x: Variable,
+  weight: Variable,
+  layers: readonly { outputSize: number; adapter?: AdapterChoice | undefined }[],
+): Variable[] {
+  const { ops } = tape;
+  const whole = throughWeight(ops, x.value, weight);
+  const parts = ops.split(
+    whole,
+    layers.map(({ outputSize }) => outputSize),
+    1,
+  );
+  return parts.map((part, index) => {
+    const adapter = layers[index]?.adapter;
+    return frozen(adapter ? ops.add(part, ops.reshape(chosenUpdate(ops, x.value, adapter), part.shape)) : part);
+  });
 }
 
 /**

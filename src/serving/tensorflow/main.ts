@@ -1,5 +1,6 @@
 /** The process of an engine on TensorFlow; see `src/serving/protocol.ts`. */
-import { readFileSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
+import { basename, dirname } from 'node:path';
 import { createInterface } from 'node:readline';
 import { InputError } from '../../core/input-error.ts';
 import { parseJson } from '../../core/read-json.ts';
@@ -10,6 +11,7 @@ import {
   type EngineRequest,
   engineRequestSchema,
   serveJobSchema,
+  temporaryFolder,
 } from '../protocol.ts';
 import { openTensorflowEngine } from './open-engine.ts';
 
@@ -54,8 +56,13 @@ async function answer(engine: Engine, message: Exclude<EngineRequest, { type: 'c
 async function main(): Promise<void> {
   const [file] = process.argv.slice(2);
   if (file === undefined) throw new Error('usage: engine <job.json>');
-  process.stdin.on('end', () => process.exit(1));
-  process.stdin.on('error', () => process.exit(1));
+  const leave = () => {
+    const folder = dirname(file);
+    if (basename(folder).startsWith(temporaryFolder)) rmSync(folder, { recursive: true, force: true });
+    process.exit(1);
+  };
+  process.stdin.on('end', leave);
+  process.stdin.on('error', leave);
   const lines = createInterface({ input: process.stdin });
   const running = new Map<number, AbortController>();
   const engine = await openTensorflowEngine(parseJson(readFileSync(file, 'utf8'), file, serveJobSchema));

@@ -8,7 +8,7 @@ import { Program } from '../../model/ops/program.ts';
 import { useComputeDtype } from '../../model/ops/tensorflow.ts';
 import { specialIds } from '../../model/text/special-ids.ts';
 import { loadTokenizer, type Tokenizer } from '../../model/text/tokenizer.ts';
-import { frozenWeights, loadWeights } from '../../trainer/jobs/frozen-weights.ts';
+import { frozenWeights, joinedName, loadWeights } from '../../trainer/jobs/frozen-weights.ts';
 import { promptSettings } from '../../trainer/jobs/sequence.ts';
 import type { ChatTurn, Engine } from '../engine.ts';
 import type { ServeJob } from '../protocol.ts';
@@ -53,7 +53,12 @@ export async function openTensorflowEngine(job: ServeJob): Promise<Engine> {
     closing.push(() => program.dispose());
     const stacked = stackAdapters(program, [...adapters.values()]);
     const weights = frozenWeights(program, model, { weightDtype: job.weightDtype, use: 'forward' });
-    const decoder = traceSlotDecoder(program, weights, model.config, { slots, capacity, adapters: stacked?.choose });
+    const decoder = traceSlotDecoder(program, weights, model.config, {
+      slots,
+      capacity,
+      adapters: stacked?.choose,
+      joined: (names) => weights(joinedName(names)),
+    });
     program.load();
     // Of a graph with so many functions each run of an assignment takes a while.
     await loadWeights(program, model, { groupBytes: LOADED_AT_ONCE });

@@ -4,7 +4,8 @@
  */
 import { seededRandom } from '../../core/seeded-random.ts';
 import { greedyToken, sampleToken, tokenLogprobs } from '../../model/decoding/sample-token.ts';
-import type { SlotDecoder, SlotPrompt, SlotStep } from '../../model/decoding/slot-decoder.ts';
+import type { SlotDecoder, SlotStep } from '../../model/decoding/slot-decoder.ts';
+import type { SlotPrompt } from '../../model/decoding/slot-prompts.ts';
 import { textStream } from '../../model/decoding/text-stream.ts';
 import type { GeneratedToken, GenerationEnd } from '../engine.ts';
 
@@ -55,6 +56,9 @@ interface Scoring {
   reject(error: unknown): void;
 }
 
+/** Prompts that are read at once while other requests wait for their next token. */
+const READ_BETWEEN_STEPS = 4;
+
 /** Lets messages in: a step blocks the event loop. */
 const turnOfEventLoop = () => new Promise<void>((resolve) => setImmediate(resolve));
 
@@ -95,15 +99,20 @@ export function createScheduler(decoder: SlotDecoder, settings: SchedulerSetting
     }
   };
 
-  const fillSlot = () => {
-    const slot = rows.indexOf(undefined);
-    const request = slot < 0 ? undefined : waiting.shift();
-    if (request === undefined) return;
+  const fillSlots = () => {
+    // Nobody has to wait for the prompts of others where nothing is written yet.
+    const limit = active() === 0 ? settings.slots : READ_BETWEEN_STEPS;
+    const free = [...rows.keys()].filter((slot) => rows[slot] === undefined).slice(0, limit);
+    const requests = waiting.splice(0, free.length);
+    if (requests.length === 0) return;
     try {
-      const sequence = sequenceOf(request, settings);
-      if (sequence.choose(decoder.read(slot, request.prompt)) === 'continues') rows[slot] = sequence;
+      const reads = requests.map(({ prompt }, index) => ({ slot: free[index] as number, prompt }));
+      for (const [index, logits] of decoder.read(reads).entries()) {
+        const sequence = sequenceOf(requests[index] as SlotRequest, settings);
+        if (sequence.choose(logits) === 'continues') rows[free[index] as number] = sequence;
+      }
     } catch (error) {
-      request.onError(error);
+      for (const request of requests) request.onError(error);
     }
   };
 
@@ -129,19 +138,16 @@ export function createScheduler(decoder: SlotDecoder, settings: SchedulerSetting
 
   const run = async () => {
     while (!closed) {
+      // Requests that were made together are read together.
+      await turnOfEventLoop();
       dropCanceled();
-      if (active() + waiting.length + scorings.length === 0) return;
+      if (closed || active() + waiting.length + scorings.length === 0) return;
       // Before requests that wait: it leaves the slot free for them, and they would not leave it one.
       scoreOne();
-      // Nobody has to wait for the prompts of others where nothing is written yet.
-      const isIdle = active() === 0;
-      do {
-        fillSlot();
-        await turnOfEventLoop();
-        dropCanceled();
-      } while (isIdle && waiting.length > 0 && active() < settings.slots && !closed);
-      if (active() > 0 && !closed) step();
+      fillSlots();
       await turnOfEventLoop();
+      dropCanceled();
+      if (active() > 0 && !closed) step();
     }
   };
 

@@ -8,8 +8,15 @@ import { frozen, type Variable } from '../../model/ops/tape.ts';
 /** How weights will be used. */
 export type WeightUse = 'forward' | 'forward and backward';
 
+/** Between the names of tensors whose rows are one variable, one after another. */
+const JOINT = ' + ';
+
+/** The name under which matrices of several layers are one weight, `[sum of all out, in]`. */
+export const joinedName = (names: readonly string[]): string => names.join(JOINT);
+
 /**
- * Weights of a model directory as variables of a program; only those that the traced functions ask for.
+ * Weights of a model directory as variables of a program; only those that the traced functions ask for. A name may be that of
+ * several matrices (`joinedName`).
  *
  * @param weightDtype of the language model's matrices, all or by name; vectors, such as norms, stay float32
  * @param use decides which way round the matrices of its layers are kept: `[out, in]` as in the files, or transposed
@@ -26,8 +33,7 @@ export function frozenWeights(
   return (name) => {
     const variable = known.get(name);
     if (variable) return variable;
-    const shape = shapes.get(name);
-    if (!shape) throw new Error(`the model has no tensor '${name}'`);
+    const shape = joinedShape(shapes, name);
     const isMatrix = shape.length === 2 && name.startsWith('language_model.');
     const kept = typeof weightDtype === 'string' ? weightDtype : weightDtype(name);
     // Rows of the embeddings are looked up, too.
@@ -38,6 +44,17 @@ export function frozenWeights(
     known.set(name, declared);
     return declared;
   };
+}
+
+function joinedShape(shapes: TensorDirectory['shapes'], name: string): readonly number[] {
+  const all = name.split(JOINT).map((one) => {
+    const shape = shapes.get(one);
+    if (!shape) throw new Error(`the model has no tensor '${one}'`);
+    return shape;
+  });
+  const [first, ...others] = all as [readonly number[], ...(readonly number[])[]];
+  if (others.length === 0) return first;
+  return [all.reduce((sum, [rows]) => sum + (rows as number), 0), ...first.slice(1)];
 }
 
 /**
@@ -69,7 +86,8 @@ export async function loadWeights(
     group.clear();
     bytes = 0;
   };
-  for (const name of model.names()) {
+  const joined = [...program.variableShapes().keys()].filter((name) => name.includes(JOINT));
+  for (const name of [...model.names(), ...joined]) {
     if (!program.has(name)) continue;
     const data = await readAs(model, name, program.dtypeOf(name));
     if (bytes + data.byteLength > groupBytes) flush();
@@ -84,6 +102,18 @@ async function readAs(
   name: string,
   weightDtype: WeightDtype,
 ): Promise<Float32Array | Uint8Array> {
-  const { data } = await model.read(name);
+  const parts: Float32Array[] = [];
+  for (const one of name.split(JOINT)) parts.push((await model.read(one)).data);
+  const data = parts.length === 1 ? (parts[0] as Float32Array) : concatenated(parts);
   return weightDtype === 'float32' ? data : new Uint8Array(narrowToBfloat16(data).buffer);
+}
+
+function concatenated(parts: readonly Float32Array[]): Float32Array {
+  const whole = new Float32Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let offset = 0;
+  for (const part of parts) {
+    whole.set(part, offset);
+    offset += part.length;
+  }
+  return whole;
 }
