@@ -4,7 +4,7 @@ import type { Command } from 'commander';
 import { InputError } from '../src/core/input-error.ts';
 import { joinInside } from '../src/core/inside.ts';
 import type { StepContext } from '../src/round/step-context.ts';
-import { type ConfigOptions, loadNamedConfig } from './options.ts';
+import { type ConfigOptions, integer, loadNamedConfig } from './options.ts';
 import { formatScores } from './scores-table.ts';
 import { describeOutcome } from './step-commands.ts';
 
@@ -24,6 +24,9 @@ export function addImportCommand(evaluate: Command, signal: AbortSignal): void {
       'take the results of lmms-eval (--log_samples) or VLMEvalKit, question by question: to compare them, or with --config as the answers of a round',
     )
     .option('--output <folder>', "default: runs/evaluations/imported/<the file's hash>/<set>")
+    .option('--config <file>', 'take them as the answers of a round of this run')
+    .option('--run <name>', "with --config: the run's name (default: the config file's)")
+    .option('--round <number>', 'with --config: round', integer(0))
     .option('--set <name>', 'with --config: validation or test (default: validation)')
     .option('--measure <name>', 'with --config: which score says what is right, of a file with several')
     .addHelpText(

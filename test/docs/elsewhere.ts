@@ -85,6 +85,7 @@ export const elsewhere: Record<string, string> = {
   'node --import tsx examples/direct-answers.ts data/stage1 aokvqa_v1p0_val.json COCO2017/val2017 100':
     'test/examples/examples.test.ts',
   'npm run bench:train': 'bench',
+  'npm run peers:llama-cpp -- --server build/bin/llama-server --model SmolLM2-135M-Instruct.Q4_1.gguf': 'bench',
   'npm run bench:score': 'bench',
   'npm run bench:serve': 'bench',
   'npm run bench:memory': 'bench',
