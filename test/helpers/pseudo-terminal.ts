@@ -50,7 +50,7 @@ export async function inTerminal(
       TERM: 'xterm-256color',
       NO_COLOR: undefined,
       FORCE_COLOR: undefined,
-      CI: '',
+      CI: undefined,
       ...environment,
     },
   });
