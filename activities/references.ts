@@ -3,10 +3,13 @@
  * parsed before anything is done with it.
  */
 import { z } from 'zod';
+import { exifModes } from '../src/core/images/image-kind.ts';
 import { valueIn } from '../src/core/records.ts';
+import { answerModes, metricNames, promptNames, tableFormats } from '../src/evaluation/benchmarks/index.ts';
 import { questionTypesSchema } from '../src/generation/question-type.ts';
 import type { TypesApproval } from '../src/round/discover/type-lists.ts';
 import type { Verdict } from '../src/round/gate/gate.ts';
+import { endpointEvaluationInputSchema } from '../workflows/endpoint-evaluation.ts';
 import {
   dataEngineInputSchema,
   parseInput,
@@ -73,6 +76,16 @@ const chunkReference = stepReference.extend({
 export type NotificationReference = z.output<typeof notificationReference>;
 const notificationReference = stepReference.extend({ text: z.string().max(100_000) });
 
+/** The options of an evaluation of a server, as the library takes them. */
+export type EndpointEvaluationReference = z.output<typeof endpointEvaluationReference>;
+const endpointEvaluationReference = endpointEvaluationInputSchema.omit({ teacherQueue: true }).extend({
+  answers: z.enum(answerModes).optional(),
+  prompt: z.enum(promptNames).optional(),
+  metric: z.enum(metricNames).optional(),
+  format: z.enum(tableFormats).optional(),
+  exif: z.enum(exifModes).optional(),
+});
+
 /** A batch at the teacher. */
 export type BatchReference = z.output<typeof batchReference>;
 const batchReference = stepReference.extend({ batch: name });
@@ -100,6 +113,7 @@ const inputs: Readonly<Record<string, z.ZodType>> = {
   checkBatch: batchReference,
   collectBatch: batchReference.extend(chunkReference.pick({ chunk: true, purpose: true }).shape),
   cancelBatch: batchReference,
+  evaluateEndpoint: endpointEvaluationReference,
   makePromptSamples: stepReference.extend({ iteration: count, count: z.int().positive(), forRun: runName }),
   revisePrompt: stepReference.extend({
     iteration: count,

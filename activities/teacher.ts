@@ -2,6 +2,8 @@
  * The activities that wait for the teacher. They have a queue and slots of their own: they hold a slot for long, and take
  * hardly any processor time.
  */
+import { Context } from '@temporalio/activity';
+import type { Scores } from '../src/evaluation/evaluation-files.ts';
 import {
   askWorkChunk,
   cancelWorkBatch,
@@ -9,11 +11,20 @@ import {
   readWorkBatch,
   submitWorkBatch,
 } from '../src/round/asking/chunk.ts';
+import { evaluateEndpointForWorker } from '../src/round/evaluate/evaluate-for-worker.ts';
 import type { BatchState, SubmittedBatch } from '../src/teacher/batches.ts';
 import type { AskedChunk } from '../src/teacher/teacher-chunk.ts';
+import type { EndpointEvaluationInput } from '../workflows/endpoint-evaluation.ts';
+import type { EndpointEvaluation } from '../workflows/messages.ts';
+import { withHeartbeat } from './heartbeat.ts';
 import { createPromptRequests, type PromptRequests } from './prompt.ts';
-import { type BatchReference, type ChunkReference, withParsedInputs } from './references.ts';
-import { type ActivityDependencies, runStep } from './run-step.ts';
+import {
+  type BatchReference,
+  type ChunkReference,
+  type EndpointEvaluationReference,
+  withParsedInputs,
+} from './references.ts';
+import { type ActivityDependencies, asActivity, runStep } from './run-step.ts';
 
 export interface TeacherActivities extends PromptRequests {
   askChunk(reference: ChunkReference): Promise<AskedChunk>;
@@ -21,7 +32,12 @@ export interface TeacherActivities extends PromptRequests {
   checkBatch(reference: BatchReference): Promise<BatchState>;
   collectBatch(reference: BatchReference & Pick<ChunkReference, 'chunk' | 'purpose'>): Promise<AskedChunk>;
   cancelBatch(reference: BatchReference): Promise<void>;
+  /** Has a server answer the questions of a benchmark. An attempt resumes after the last answer of those before it. */
+  evaluateEndpoint(input: Omit<EndpointEvaluationInput, 'teacherQueue'>): Promise<EndpointEvaluation>;
 }
+
+/** Attempts without an answer: an hour or so, in which the server may be started again. */
+const endpointAttempts = { maxAttemptsWithoutProgress: 10 };
 
 /** Makes the activities of the queue for the teacher. */
 export function createTeacherActivities(dependencies: ActivityDependencies): TeacherActivities {
@@ -36,6 +52,31 @@ export function createTeacherActivities(dependencies: ActivityDependencies): Tea
       runStep(reference, dependencies, (context) => collectWorkBatch(context, { chunk, batch, purpose })),
     cancelBatch: ({ batch, ...reference }) =>
       runStep(reference, dependencies, (context) => cancelWorkBatch(context, { batch })),
+    evaluateEndpoint: (input) =>
+      asActivity(() =>
+        withHeartbeat(
+          0,
+          async (onProgress) => {
+            const { cancellationSignal: signal } = Context.current();
+            const { settings: access } = dependencies;
+            const parsed = input as EndpointEvaluationReference;
+            const { scores, folder } = await evaluateEndpointForWorker(parsed, { access, signal, onProgress });
+            return { scores: withoutGroups(scores), folder };
+          },
+          endpointAttempts,
+        ),
+      ),
     ...createPromptRequests(dependencies),
   });
+}
+
+/** Payloads stay small: a benchmark may have dozens of groups. */
+function withoutGroups({ measures, combined, ...scores }: Scores): Scores {
+  const plain = <Value extends object>(values: Record<string, Value>, groups: object) =>
+    Object.fromEntries(Object.entries(values).map(([name, value]) => [name, { ...value, ...groups }]));
+  return {
+    ...scores,
+    measures: plain(measures, { groups: {} }),
+    ...(combined && { combined: plain(combined, { groups: undefined }) }),
+  };
 }

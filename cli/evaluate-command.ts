@@ -8,13 +8,11 @@ import type { NumberFormats } from '../src/config/finetune-schema.ts';
 import { computeDtypes, weightDtypes } from '../src/config/finetune-schema.ts';
 import type { Config } from '../src/config/schema.ts';
 import { type ExifMode, exifModes } from '../src/core/images/image-kind.ts';
-import { InputError } from '../src/core/input-error.ts';
 import { joinInside } from '../src/core/inside.ts';
 import { openRunDirectory } from '../src/core/run-directory.ts';
 import {
   type AnswerMode,
   answerModes,
-  type BenchmarkName,
   benchmarkNames,
   benchmarkOf,
   metricNames,
@@ -32,18 +30,11 @@ import {
   type EndpointOptions,
   refuseWithoutEndpoint,
   runEndpointEvaluation,
+  startEndpointEvaluation,
 } from './evaluate-endpoint.ts';
 import { addImportCommand } from './evaluate-import.ts';
 import { withJudge } from './evaluate-judged.ts';
-import {
-  addConfigOptions,
-  type ConfigOptions,
-  flagOf,
-  integer,
-  loadNamedConfig,
-  missingOption,
-  share,
-} from './options.ts';
+import { addConfigOptions, type ConfigOptions, integer, loadNamedConfig, missingOption, share } from './options.ts';
 import { createProgressDisplay } from './progress-display.ts';
 import { formatScores } from './scores-table.ts';
 import { runStepCommand } from './step-commands.ts';
@@ -154,9 +145,8 @@ export function addEvaluateCommand(program: Command, signal: AbortSignal): void 
     )
     .action((options: EvaluateOptions) => {
       refuseWithoutEndpoint(options);
-      const { benchmark, config, tsv, ...step } = options;
-      if (tsv !== undefined) return evaluateBenchmark(tsvOptions(tsv, options), signal);
-      if (benchmark !== undefined) return evaluateBenchmark({ ...options, benchmark }, signal);
+      const { benchmark, config, tsv, temporal: _, detach: __, ...step } = options;
+      if (benchmark !== undefined || tsv !== undefined) return evaluateBenchmark(options, signal);
       if (step.endpoint !== undefined)
         throw missingOption('--benchmark', 'and --file or --config: what the endpoint is asked');
       if (config === undefined) throw missingOption('--config', 'or --benchmark with --file and --model');
@@ -165,20 +155,12 @@ export function addEvaluateCommand(program: Command, signal: AbortSignal): void 
     });
 }
 
-/** The set's name is that of the file: several have scores beside each other. */
-function tsvOptions(file: string, options: EvaluateOptions): EvaluateOptions & { benchmark: string } {
-  for (const other of ['benchmark', 'file'] as const) {
-    if (options[other] === undefined) continue;
-    const problem = `stands in place of --${other}`;
-    throw new InputError({ file: 'command line', field: '--tsv', problem, remedy: 'Leave one of them out' });
-  }
-  return { ...options, benchmark: 'tsv', file };
-}
-
-async function evaluateBenchmark(options: EvaluateOptions & { benchmark: string }, signal: AbortSignal): Promise<void> {
+async function evaluateBenchmark(options: EvaluateOptions, signal: AbortSignal): Promise<void> {
+  if (options.temporal) return startEndpointEvaluation(options, await readConfig(options), signal);
+  const { chooseSet } = await import('../src/round/evaluate/choose-set.ts');
   const config = await readConfig(options);
   const formats = config && evaluationNumberFormats(config);
-  const set = await chooseSet(options, config);
+  const set = chooseSet(options, config && { config, run: runDirectory(options, config) });
   if (set.questions?.skipInvalid) await writeLeftOut(set);
   if (options.endpoint !== undefined) return runEndpointEvaluation(options, set, config, signal);
   const { evaluateModel } = await import('../src/round/evaluate/evaluate-model.ts');
@@ -230,97 +212,6 @@ async function writeLeftOut(set: EvaluationSet): Promise<void> {
 async function readConfig(options: EvaluateOptions): Promise<Config | undefined> {
   if (options.config === undefined) return undefined;
   return (await loadNamedConfig(options.config, options)).config;
-}
-
-async function chooseSet(options: EvaluateOptions & { benchmark: string }, config?: Config): Promise<EvaluationSet> {
-  const { benchmark, file, images, limit, blind, answers, prompt } = options;
-  if (file === undefined) {
-    if (config === undefined) throw missingOption('--file', 'or --config with a file that names the benchmark');
-    const { requireEvaluationSet } = await import('../src/round/evaluation-sets.ts');
-    const set = requireEvaluationSet(config, runDirectory(options, config), benchmark);
-    const blindName = set.blind ? set.name : `${set.name}-blind`;
-    const answerMode = answers === undefined ? set.answerMode : requireMode(set.benchmark, answers);
-    const asked = {
-      answerMode,
-      prompt: requirePrompt(set.benchmark, answerMode, prompt ?? (answerMode === 'generated' ? set.prompt : undefined)),
-    };
-    const questions = questionSettings(set.benchmark, options, set.questions);
-    return { ...set, ...asked, questions, limit: limit ?? set.limit, ...(blind && { blind, name: blindName }) };
-  }
-  if (!isBenchmark(benchmark)) {
-    throw new InputError({
-      file: 'command line',
-      field: '--benchmark',
-      problem: `there is no benchmark '${benchmark}'`,
-      remedy: `Name one of ${benchmarkNames.join(', ')}`,
-    });
-  }
-  const answerMode = requireMode(benchmark, answers ?? benchmarkOf(benchmark).answerModes[0]);
-  const asked = { answerMode, prompt: requirePrompt(benchmark, answerMode, prompt) };
-  const questions = questionSettings(benchmark, options);
-  const name = options.tsv === undefined ? benchmark : nameOfTable(file);
-  return { name: blind ? `${name}-blind` : name, benchmark, file, images, limit, blind, questions, ...asked };
-}
-
-function nameOfTable(file: string): string {
-  const plain = basename(file, extname(file)).toLowerCase();
-  return plain.replace(/[^a-z0-9._-]+/g, '-').replace(/^[^a-z0-9]+/, '') || 'tsv';
-}
-
-/** The settings of the config, but for those of the command line. */
-function questionSettings(
-  benchmark: BenchmarkName,
-  { metric, tolerance, instruction, format, skipInvalid }: EvaluateOptions,
-  configured?: QuestionSettings,
-): QuestionSettings | undefined {
-  const given = { metric, tolerance, instruction, format, skipInvalid };
-  const [first] = Object.entries(given).filter(([, value]) => value !== undefined);
-  if (first === undefined) return configured;
-  const wrong = (option: string, problem: string) =>
-    new InputError({
-      file: 'command line',
-      field: flagOf(option),
-      problem,
-      remedy: 'Leave it out',
-    });
-  if (!benchmarkOf(benchmark).takesQuestionSettings) {
-    throw wrong(first[0], `${benchmark} is read and scored as its authors say`);
-  }
-  const settings = {
-    ...configured,
-    ...Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)),
-  };
-  const scoredBy = settings.metric ?? 'exact-match';
-  if (settings.tolerance !== undefined && !metricsWith('tolerance').includes(scoredBy)) {
-    throw wrong('tolerance', `${scoredBy} has none`);
-  }
-  return settings;
-}
-
-function requireMode(benchmark: BenchmarkName, mode: AnswerMode): AnswerMode {
-  const modes = benchmarkOf(benchmark).answerModes;
-  if (modes.includes(mode)) return mode;
-  throw new InputError({
-    file: 'command line',
-    field: '--answers',
-    problem: `${benchmark} is ${modes.join(' or ')} only`,
-    remedy: 'Leave it out',
-  });
-}
-
-function requirePrompt(benchmark: BenchmarkName, mode: AnswerMode, prompt: PromptName = 'training'): PromptName {
-  const { prompts = ['training'] } = benchmarkOf(benchmark);
-  if (prompt === 'training' || (prompts.includes(prompt) && mode === 'generated')) return prompt;
-  throw new InputError({
-    file: 'command line',
-    field: '--prompt',
-    problem: `${prompt} is for written answers to mmbench only`,
-    remedy: 'Leave it out',
-  });
-}
-
-function isBenchmark(name: string): name is BenchmarkName {
-  return benchmarkNames.some((known) => known === name);
 }
 
 function mergedModel(options: EvaluateOptions, config?: Config): string {

@@ -152,6 +152,8 @@ function origin(text: string): string {
 function adapter(text: string, others: Readonly<Record<string, string>>): Record<string, string> {
   const [, name, folder] = /^([^=]+)=(.+)$/s.exec(text) ?? [];
   if (name === undefined || folder === undefined) throw new InvalidArgumentError('Give name=folder.');
+  // As vLLM's --lora-modules, which takes what has a comma for JSON.
+  if (name.includes(',')) throw new InvalidArgumentError('Give a name without a comma.');
   if (Object.hasOwn(others, name)) throw new InvalidArgumentError(`There are two adapters ${name}.`);
   return Object.fromEntries([...Object.entries(others), [name, resolve(folder)]]);
 }

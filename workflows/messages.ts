@@ -3,10 +3,17 @@
  * the run directory.
  */
 import { defineQuery, defineUpdate } from '@temporalio/workflow';
+import type { Scores } from '../src/evaluation/evaluation-files.ts';
 import type { Stop } from '../src/evaluation/stop-rules.ts';
 import type { QuestionType } from '../src/generation/question-type.ts';
 import type { GenerationPlan } from '../src/round/asking/plan.ts';
 import type { Pause, RoundSummary } from './inputs.ts';
+
+/** The scores of a server, without those of groups, and the folder on the worker's disk that has all. */
+export interface EndpointEvaluation {
+  scores: Scores;
+  folder: string;
+}
 
 /** A round that ended early, because there was nothing new to learn from. It counts as not started. */
 export interface EndedEarly {

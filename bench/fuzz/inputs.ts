@@ -13,6 +13,7 @@ import { withParsedInputs } from '../../activities/references.ts';
 import { createTeacherActivities } from '../../activities/teacher.ts';
 import { usualWorkerSettings } from '../../src/core/worker-settings.ts';
 import { extensions } from '../../workers/extensions.ts';
+import { endpointEvaluationInputSchema } from '../../workflows/endpoint-evaluation.ts';
 import {
   dataEngineInputSchema,
   generationInputSchema,
@@ -92,6 +93,21 @@ const generation = {
   finishEarly: false,
 };
 
+const endpoint = {
+  endpoint: 'http://127.0.0.1:9/v1',
+  modelName: 'toy',
+  benchmark: 'mmbench',
+  file: 'data/mmbench.tsv',
+  images: 'data/images',
+  limit: 3,
+  blind: true,
+  config: 'configs/demo.yaml',
+  output: 'runs/evaluations',
+  concurrency: 2,
+  requestsPerMinute: 60,
+  apiKeyVariable: 'OPENAI_API_KEY',
+};
+
 const workflows: [name: string, schema: z.ZodType, example: object][] = [
   [
     'dataEngine',
@@ -118,6 +134,7 @@ const workflows: [name: string, schema: z.ZodType, example: object][] = [
     promptOptimizationInputSchema,
     { config: 'configs/demo.yaml', dataRoot: 'data', seed: 1, samples: 4, forRun: 'demo' },
   ],
+  ['dataEngineEndpointEvaluation', endpointEvaluationInputSchema, { ...endpoint, teacherQueue: 't' }],
 ];
 
 /** A wrong input ends in this failure, with a sentence. */
@@ -180,6 +197,7 @@ const activityInputs: Record<string, object> = {
   checkBatch: { ...step, batch: 'batch_1' },
   collectBatch: { ...step, batch: 'batch_1', chunk: 0, purpose: 'generate' },
   cancelBatch: { ...step, batch: 'batch_1' },
+  evaluateEndpoint: { ...endpoint, answers: 'ranked', exif: 'apply' },
   makePromptSamples: { ...step, iteration: 0, count: 4, forRun: 'demo' },
   revisePrompt: { ...step, iteration: 0, verdicts: [{ sample: 'x', verdict: 'bad', comment: 'y' }], comment: 'z' },
   acceptPrompt: { ...step, iteration: 1, forRun: 'demo' },

@@ -6,6 +6,7 @@ import type { CpuActivities } from '../../activities/cpu.ts';
 import type { GpuActivities } from '../../activities/gpu.ts';
 import type { PromptActivities, PromptRequests } from '../../activities/prompt.ts';
 import type { TeacherActivities } from '../../activities/teacher.ts';
+import type { Scores } from '../../src/evaluation/evaluation-files.ts';
 import type { GenerationPlan } from '../../src/round/asking/plan.ts';
 
 export const generationPlan: GenerationPlan = {
@@ -28,6 +29,19 @@ export const generationPlan: GenerationPlan = {
   spent: 0,
   whenReached: 'wait',
   poll: { seconds: 0.05, maximumSeconds: 0.1 },
+};
+
+const endpointScores: Scores = {
+  schemaVersion: 1,
+  set: 'mmbench',
+  benchmark: 'mmbench',
+  title: 'MMBench',
+  blind: false,
+  weights: 'a'.repeat(64),
+  asked: 'b'.repeat(64),
+  questions: 4,
+  unanswered: 0,
+  measures: { accuracy: { value: 0.5, low: 0.1, high: 0.9, count: 4, groups: {} } },
 };
 
 /** The activities of generation and verification, of both queues. */
@@ -86,6 +100,7 @@ export function fakeGeneration(
     },
     collectBatch: async () => asked(),
     cancelBatch: async () => undefined,
+    evaluateEndpoint: async () => ({ scores: endpointScores, folder: '/runs/evaluations/endpoints/toy/mmbench' }),
     recordTopUp: async () => undefined,
     finishVerification: async () => ({
       seconds: 1.5,

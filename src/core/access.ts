@@ -127,13 +127,16 @@ export function isSecretBound(access: WorkerSettings, { variable, file }: Secret
  *
  * @throws InputError unless the server is on this machine or one that a secret of the worker is bound to
  */
-export function requireTeacherAccess(access: Access, address: string): void {
+export function requireTeacherAccess(
+  access: Access,
+  address: string,
+  place = { file: 'config', field: 'teacher.baseUrl' },
+): void {
   if (access === undefined) return;
   const url = new URL(address);
   if (isOnThisMachine(url) || reaches(access.secrets, url)) return;
   throw new InputError({
-    file: 'config',
-    field: 'teacher.baseUrl',
+    ...place,
     problem: `this worker may not send prompts to ${url.host}`,
     remedy: listIt('secrets'),
   });

@@ -15,7 +15,8 @@ export type OnRetry = (retry: Retry) => void;
 
 /**
  * Retries a call to the teacher while its failure may be temporary, after the time that the teacher states, or after
- * 1, 2, 4 … up to 60 seconds. For programs without Temporal, whose retry policy does the same.
+ * 1, 2, 4 … up to 60 seconds; also where it states 0, which would use up all tries at once. For programs without Temporal,
+ * whose retry policy does the same.
  *
  * @param options.attempts calls in all
  * @param options.onRetry called before each wait
@@ -39,7 +40,7 @@ export async function askWithRetries<T>(
       return await ask();
     } catch (error) {
       if (!(error instanceof TeacherError) || !error.retryable || attempt >= attempts) throw error;
-      const seconds = error.retryAfterSeconds ?? Math.min(60, 2 ** (attempt - 1));
+      const seconds = error.retryAfterSeconds || Math.min(60, 2 ** (attempt - 1));
       onRetry?.({ problem: error.message, seconds, attempt: attempt + 1 });
       await sleep(seconds * 1000, signal);
     }

@@ -1,7 +1,7 @@
 /**
  * `dataengine run --local` with a pretend trainer: its processes and its end, not its scores.
  */
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeEach, expect, test, vi } from 'vitest';
@@ -9,7 +9,9 @@ import { runningWith } from '../../bench/support/processes.ts';
 import { runLocally } from '../../cli/run-locally.ts';
 import { freePorts } from '../../demo/command/child-process.ts';
 import { loadConfig } from '../../src/config/load-config.ts';
+import { projectFile } from '../../src/core/files.ts';
 import { withLock } from '../../src/core/with-lock.ts';
+import { workerSettingsVariable } from '../../src/core/worker-settings.ts';
 import type { DataEngineInput } from '../../workflows/inputs.ts';
 import type { DataEngineResult } from '../../workflows/messages.ts';
 import { temporaryFolder } from '../helpers/temporary-folder.ts';
@@ -68,6 +70,29 @@ test('stops everything when interrupted, and the same command resumes', async ()
   expect(await readFile(join(finetune, 'trainer.log'), 'utf8')).toMatch(
     /starting at step 0 [\s\S]*starting at step [1-9]0 /,
   );
+}, 300_000);
+
+test('teacher.serve: a round asks a teacher that its GPU worker starts by the settings of this machine', async () => {
+  const folder = await temporaryFolder();
+  const config = await writeTinyRun(folder, (tiny) => ({
+    ...tiny,
+    rounds: 1,
+    teacher: { serve: 'teacher', model: 'local-teacher' },
+  }));
+  const log = join(folder, 'asked.log');
+  const program = projectFile('test/workflows/served-teacher-process.ts');
+  const command = [process.execPath, '--import', 'tsx', program, '{port}', log, '0'];
+  const settings = join(folder, 'machine.yaml');
+  await writeFile(settings, JSON.stringify({ serve: { teacher: { command } } }));
+  vi.stubEnv(workerSettingsVariable, settings);
+  const { rounds, directory } = await localRun(config, new AbortController().signal);
+  expect(rounds[1]?.samplesAdded).toBeGreaterThan(0);
+  const lines = (await readFile(log, 'utf8')).trim().split('\n');
+  expect(lines.filter((line) => line.startsWith('asked')).length).toBeGreaterThan(0);
+  const { finishedAt } = JSON.parse(await readFile(join(directory, 'round-1/generate/manifest.json'), 'utf8'));
+  const { startedAt } = JSON.parse(await readFile(join(directory, 'round-1/finetune/manifest.json'), 'utf8'));
+  expect(Date.parse(startedAt)).toBeGreaterThanOrEqual(Date.parse(finishedAt));
+  await expect.poll(() => runningWith(folder), { timeout: 5000 }).toEqual([]);
 }, 300_000);
 
 test('says that another process runs it here, instead of waiting in silence', async () => {

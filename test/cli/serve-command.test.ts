@@ -297,6 +297,7 @@ describe('what is refused', () => {
 
   test.each([
     [['--adapter', 'north'], /Give name=folder/],
+    [['--adapter', 'north,south=a'], /name without a comma/],
     [['--adapter', 'a=b', '--adapter', 'a=c'], /two adapters a/],
     [['--port', '-1'], /at least 0/],
     [['--engine', 'jax'], /Allowed choices are tensorflow, torch/],

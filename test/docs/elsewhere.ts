@@ -51,6 +51,8 @@ export const elsewhere: Record<string, string> = {
   'npm run dataengine -- run --local --config configs/demo.yaml': 'test/cli/run-locally.test.ts',
   'dataengine evaluate --benchmark mmbench --file mmbench_dev_20230712.tsv --endpoint http://127.0.0.1:8000/v1 --model-name my-model':
     'test/round/evaluate/endpoint-keys-and-crashes.test.ts',
+  'dataengine evaluate --benchmark mmbench --file mmbench_dev_20230712.tsv --endpoint http://127.0.0.1:8000/v1 --model-name my-model --temporal':
+    'test/workflows/endpoint-evaluation.test.ts',
   'dataengine power --difference 2 --disagreement 15': 'test/cli/power-command.test.ts',
   'dataengine describe-images --config my-facts.yaml': 'test/round/describe-images.test.ts',
   'dataengine data split questions.csv --images photos --output split --validation 0.1 --test 0.1':

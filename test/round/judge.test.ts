@@ -181,6 +181,22 @@ describe('an evaluation with the metric judge', () => {
   });
 });
 
+test('a budget that is used up before the first judged answer is named, also where the round should finish with what there is', async () => {
+  const teacher = await startLocalTeacher({ seed: 7 });
+  onTestFinished(() => teacher.close());
+  const budget = { limit: 0.00001, whenReached: 'finish' };
+  const { context } = await judgedRun({ baseUrl: teacher.baseUrl, model: 'gpt-4', budget });
+  await trained(context);
+  await expect(evaluate(context)).rejects.toMatchObject({
+    ...{
+      name: 'OutOfBudget',
+      field: 'teacher.budget.limit',
+      problem: expect.stringContaining('the budget of 0.00001 USD'),
+    },
+  });
+  expect(teacher.counts().requests).toBe(0);
+});
+
 test('data check names a wrong row of the labelled answers, and a rubric that is none', async () => {
   const { context, root } = await judgedRun({});
   const { config, ...rest } = context;

@@ -102,6 +102,20 @@ test.each(modes)('a run is started, shown, paused and decided %s', async (_, wit
   });
 });
 
+test.each(modes)('the evaluation of a server is started %s', async (_, withCodec) => {
+  const teacher = await world.worker('data-engine-teacher', fakeGeneration(generationPlan));
+  await running({}, () =>
+    teacher.runUntil(async () => {
+      const start = 'temporal workflow start --type dataEngineEndpointEvaluation --task-queue data-engine';
+      const input =
+        '{"benchmark":"mmbench","file":"data/mmbench_dev_20230712.tsv","endpoint":"http://127.0.0.1:8000/v1","modelName":"my-model"}';
+      await type(`${start} --workflow-id my-scores --input '${input}'`, withCodec);
+      await world.client.workflow.getHandle('my-scores').result();
+      expect((await kept('workflow', 'my-scores')).includes('my-model')).toBe(!withCodec);
+    }),
+  );
+});
+
 test.each(modes)('discovered question types are approved %s', async (_, withCodec) => {
   const plan = planOn('data-engine', { rounds: 0, discovery: { timeoutHours: 1 } });
   await running(fakeActivities(plan, []), async () => {

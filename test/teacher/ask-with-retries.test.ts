@@ -42,6 +42,10 @@ describe('askWithRetries', () => {
     ]);
   });
 
+  test('a stated wait of 0 uses up no tries at once', async () => {
+    expect((await run([busy(0), busy(0), busy(0)])).waits).toEqual([1000, 2000, 4000]);
+  });
+
   test('gives up after its attempts, with the last error', async () => {
     const last = busy();
     expect(await run([busy(), last, busy()], 2)).toMatchObject({ result: last, asked: 2 });

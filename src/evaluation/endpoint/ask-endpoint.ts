@@ -95,10 +95,15 @@ async function untilAnswered(
       failures = now > answered ? 1 : failures + 1;
       answered = now;
       if (failures >= attemptsWithoutProgress) throw error;
-      const seconds = error.retryAfterSeconds ?? Math.min(longestWaitSeconds, 2 ** (failures - 1));
-      await wait(seconds * 1000, undefined, { signal });
+      await wait(waitSeconds(error, failures) * 1000, undefined, { signal });
     }
   }
+}
+
+/** What the endpoint states, and where nothing was answered since, no less than 1, 2, 4 … seconds: it may state 0 each time. */
+export function waitSeconds({ retryAfterSeconds: stated }: Pick<TeacherError, 'retryAfterSeconds'>, failures: number) {
+  const own = Math.min(longestWaitSeconds, 2 ** (failures - 1));
+  return stated === undefined || failures > 1 ? Math.max(stated ?? 0, own) : stated;
 }
 
 async function requestsOf({ questions, ranking, exif, model }: AskEndpointInput): Promise<QuestionRequest[]> {

@@ -145,13 +145,18 @@ export function readScoredPrompt(response: unknown): ScoredPrompt | undefined {
 export async function listModels(client: OpenAI, signal: AbortSignal): Promise<string[]> {
   try {
     const { data } = await client.models.list({ signal });
-    return data.map(({ id }) => id);
+    const models = modelsSchema.safeParse(data);
+    if (models.success) return models.data.map(({ id }) => id);
+    throw new TeacherError('The endpoint has no list of models in the form of the protocol (GET /models)', {
+      retryable: false,
+    });
   } catch (error) {
     signal.throwIfAborted();
-    throw asEndpointError(error);
+    throw error instanceof TeacherError ? error : asEndpointError(error);
   }
 }
 
+const modelsSchema = z.array(z.looseObject({ id: z.string().min(1) }));
 const logprob = z.looseObject({ logprob: z.number() });
 const count = z.number().nonnegative();
 const scoredSchema = z.looseObject({

@@ -4,14 +4,16 @@ import { endpointClient, listModels } from '../../evaluation/endpoint/client.ts'
 import { rankingOf } from '../../evaluation/endpoint/fingerprint.ts';
 import { askQuestion } from '../../evaluation/endpoint/questions.ts';
 import type { GateAnswer } from '../../serving/gate/compare-answers.ts';
-import { TeacherError } from '../../teacher/teacher-error.ts';
 import type { EvaluationQuestion } from '../../trainer/job-files.ts';
+import { onlyServedModel } from '../evaluate/ask-same-model.ts';
 import type { StepContext } from '../step-context.ts';
 
 export interface ServerToAsk extends Pick<StepContext, 'signal' | 'onProgress'> {
   /** Such as `http://127.0.0.1:8000/v1`; no key goes there. */
   url: string;
   exif: StepContext['config']['data']['exif'];
+  /** Its name in the worker's settings; absent for our own. */
+  serve?: string | undefined;
 }
 
 /** How long an answer may take. */
@@ -19,20 +21,19 @@ const answerSeconds = 600;
 const mostOpenRequests = 8;
 
 /**
- * Asks a server of chat completions about its first model. Losses are there where it gives log-probabilities of prompts.
+ * Asks a server of chat completions about its only model. Losses are there where it gives log-probabilities of prompts.
  *
- * @throws TeacherError of the server's; InputError for an image that can't be read
+ * @throws TeacherError of the server's; InputError where it lists several models, or none, and for an image that can't be read
  */
 export async function askServer(
   questions: readonly EvaluationQuestion[],
-  { url, exif, signal, onProgress }: ServerToAsk,
+  { url, exif, serve, signal, onProgress }: ServerToAsk,
 ): Promise<GateAnswer[]> {
   const client = endpointClient(
     { url, requestTimeoutSeconds: answerSeconds },
     { ...usualWorkerSettings(), secrets: [] },
   );
-  const [model] = await listModels(client, signal);
-  if (model === undefined) throw new TeacherError(`${url} has no model`, { retryable: false });
+  const model = onlyServedModel(await listModels(client, signal), serve);
   const ranking = await rankingOf(client, model, signal);
   const answers: GateAnswer[] = new Array(questions.length);
   const left = [...questions.entries()].reverse();

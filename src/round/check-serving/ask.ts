@@ -78,7 +78,7 @@ export async function askServed(asking: Asking): Promise<GateAnswer[]> {
   const command = await requireServeCommand(context, { name: evaluate.serve, field: 'evaluate.serve' });
   await killPreviousServer(directory);
   return withServer({ ...command, model: merged, directory, signal: context.signal }, (server) =>
-    askServer(questions, { ...settings, ...server }),
+    askServer(questions, { ...settings, ...server, serve: evaluate.serve }),
   );
 }
 

@@ -34,12 +34,7 @@ export async function identifyEndpoint(
   const { signal, blind } = at;
   const retried = <R>(ask: () => Promise<R>) => askWithRetries(ask, { attempts, signal });
   const models = at.model === undefined ? await retried(() => listModels(client, signal)) : [at.model];
-  if (at.serve !== undefined && models.length !== 1) {
-    const problem = `the server ${at.serve} lists ${models.length} models`;
-    const remedy = "Have its command in the worker's settings serve one name";
-    throw new InputError({ file: 'config', field: 'evaluate.serve', problem, remedy });
-  }
-  const model = onlyModel(models, at.url);
+  const model = at.serve === undefined ? onlyModel(models, at.url) : onlyServedModel(models, at.serve);
   const identified = await retried(() => identify(client, model, { blind, signal }));
   return { client, model, identified, ranking: await retried(() => rankingOf(client, model, signal)) };
 }
@@ -67,8 +62,18 @@ function changed(url: string, model: string, before: Identified, after: Identifi
     file: url,
     field: model,
     problem: `answers otherwise than when the evaluation started: ${was} then, ${is} now`,
-    remedy: 'Start again once the same model answers throughout; a server that answers alike one request at a time',
+    remedy:
+      'Start again once the same model answers throughout. The prompts are asked one by one; where answers change with the load of others, ask a server that nobody else uses',
   });
+}
+
+/** The model of a server that was started for a round. @throws InputError where it lists none, or several */
+export function onlyServedModel(models: readonly string[], serve = 'of the merged model'): string {
+  const [only] = models;
+  if (only !== undefined && models.length === 1) return only;
+  const problem = `the server ${serve} lists ${models.length} models`;
+  const remedy = "Have its command in the worker's settings serve one name";
+  throw new InputError({ file: 'config', field: 'evaluate.serve', problem, remedy });
 }
 
 function onlyModel(models: readonly string[], url: string): string {

@@ -19,6 +19,9 @@ import {
   readJudgedScore,
 } from '../../evaluation/judge/judge-requests.ts';
 import { rankAnswers } from '../../evaluation/rank-answers.ts';
+import { readLedger } from '../../teacher/ledger.ts';
+import { readPrice } from '../../teacher/prices.ts';
+import { limitedBudget, OutOfBudget } from '../../teacher/spending.ts';
 import { TeacherError } from '../../teacher/teacher-error.ts';
 import type { EvaluationAnswer } from '../../trainer/job-files.ts';
 import { askInThisProcess } from '../asking/ask-chunks.ts';
@@ -105,6 +108,7 @@ async function finish(context: StepContext, place: KeptPlace, plans: readonly Ju
         lines.push(...[...judged.scores].map(([question_id, score]) => ({ set, question_id, score })));
       }
       if (lines.length === 0 && plans.some(({ scored }) => scored.length > 0)) {
+        await refuseEmptyBudget(context, answers);
         throw new TeacherError('The teacher gave no score for any answer', { retryable: true });
       }
       await writeJsonLines(join(place.directory, judgedFile), lines);
@@ -124,6 +128,16 @@ async function finish(context: StepContext, place: KeptPlace, plans: readonly Ju
   });
   const { judged = 0, unjudged = 0, promptTokens = 0, completionTokens = 0 } = done.manifest.metrics;
   return { ...outcomeOf(done), judged, unjudged, promptTokens, completionTokens };
+}
+
+/** @throws OutOfBudget where the budget left nothing to judge a first answer with */
+async function refuseEmptyBudget({ config, run }: StepContext, answers: ReadonlyMap<string, unknown>): Promise<void> {
+  const { prices, model, mode } = config.teacher;
+  const budget = limitedBudget(config.teacher);
+  if (budget === undefined || answers.size > 0) return;
+  const { cost, toppedUp } = await readLedger(run.root);
+  const { currency = '' } = (await readPrice(prices, model, mode)) ?? {};
+  throw new OutOfBudget({ limit: budget.limit + toppedUp, spent: cost, currency });
 }
 
 /** The step, and all that its result depends on. */

@@ -1,9 +1,13 @@
+import { once } from 'node:events';
 import { readdir, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { dirname, join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { encodePng, openImage } from '../../../src/core/images/open-image.ts';
 import { answerStem, listedQuestion } from '../../../src/datasets/question-text.ts';
 import { readScores } from '../../../src/evaluation/evaluation-files.ts';
+import { askServer } from '../../../src/round/check-serving/ask-server.ts';
 import { evaluateEndpoint } from '../../../src/round/evaluate/evaluate-endpoint.ts';
 import { readLedger } from '../../../src/teacher/ledger.ts';
 import { mmbenchRows, writeTable } from '../../evaluation/benchmarks/official-files.ts';
@@ -168,6 +172,8 @@ describe('which model answers', () => {
       problem: expect.stringMatching(
         /^answers otherwise than when the evaluation started: "word\d+ word\d+" then, "word/,
       ),
+      // Whatever --concurrency says, the prompts are asked alone.
+      remedy: expect.stringMatching(/asked one by one.* ask a server that nobody else uses/),
     });
     toy.settings.before = undefined as never;
     toy.settings.seed = 'toy';
@@ -186,6 +192,56 @@ describe('which model answers', () => {
 });
 
 describe('requests', () => {
+  test('an endpoint that says `Retry-After: 0` each time is given time all the same', async () => {
+    let refused = 0;
+    let since = Number.POSITIVE_INFINITY;
+    const tiny = await writeTinyQuestions(await temporaryFolder(), 2);
+    const toy = await server({
+      before: (request) => {
+        if (about(tiny, [request]).length === 0) return undefined;
+        since = Math.min(since, performance.now());
+        if (performance.now() - since > 2500) return undefined;
+        refused += 1;
+        return { status: 429, body: { error: { message: 'busy' } }, headers: { 'retry-after': '0' } };
+      },
+    });
+    const { scores } = await evaluateEndpoint(await input(toy.url, setOf(tiny), { concurrency: 1 }));
+    expect(scores).toMatchObject({ questions: 2, unanswered: 0 });
+    // At once, after no second, two and four: twenty tries at once would have ended it.
+    expect(refused).toBeLessThanOrEqual(4);
+  });
+
+  test.each([[{ data: [{ id: 5 }] }], [{ data: [{ id: '' }] }], [{ data: 'toy' }]])(
+    'a list of models that is none, %j, is an error in words',
+    async (list) => {
+      const listing = createServer((_, response) => {
+        response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(list));
+      }).listen(0, '127.0.0.1');
+      await once(listing, 'listening');
+      onTestFinished(() => void listing.close());
+      const url = `http://127.0.0.1:${(listing.address() as AddressInfo).port}/v1`;
+      const tiny = await writeTinyQuestions(await temporaryFolder(), 1);
+      const asked = await input(url, setOf(tiny), { endpoint: { url, requestTimeoutSeconds: 30 } });
+      await expect(evaluateEndpoint(asked)).rejects.toMatchObject({
+        ...{ name: 'TeacherError', message: expect.stringContaining('no list of models'), retryable: false },
+      });
+    },
+  );
+
+  test('the serving gate asks no server that lists several models', async () => {
+    const list = { data: [{ id: 'a' }, { id: 'b' }] };
+    const listing = createServer((_, response) => {
+      response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(list));
+    }).listen(0, '127.0.0.1');
+    await once(listing, 'listening');
+    onTestFinished(() => void listing.close());
+    const url = `http://127.0.0.1:${(listing.address() as AddressInfo).port}/v1`;
+    const { signal } = new AbortController();
+    await expect(
+      askServer([], { url, exif: 'apply', serve: 'two', signal, onProgress: () => undefined }),
+    ).rejects.toMatchObject({ name: 'InputError', problem: 'the server two lists 2 models' });
+  });
+
   test('as many as are allowed are open, and a rate limit is waited for', async () => {
     let refused = 0;
     const toy = await server({

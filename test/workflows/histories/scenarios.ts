@@ -255,6 +255,12 @@ export const scenarios: Scenario[] = [
   // The script's server suggests to continue as new after few events.
   aGeneration('generation-of-several-executions', { chunks: 40 }),
   {
+    name: 'endpoint-evaluation',
+    workflow: 'dataEngineEndpointEvaluation',
+    input: (queue) => ({ benchmark: 'mmbench', file: 'a.tsv', endpoint: 'http://127.0.0.1:9/v1', teacherQueue: queue }),
+    activities: () => fakeGeneration(generationPlan),
+  },
+  {
     name: 'prompt-optimization',
     workflow: 'dataEnginePromptOptimization',
     input: () => ({ config: 'tiny.yaml', samples: 2 }),
