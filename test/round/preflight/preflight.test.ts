@@ -223,7 +223,9 @@ test('what can not be known here is listed, and checked nowhere', async () => {
 });
 
 test('a step by hand before the data is made names the step that makes it', async () => {
-  const { context, folder } = await tinyRun({ data: { scenes: {} } });
+  const { context, folder } = await tinyRun({
+    data: { scenes: { seed: 1, trainImages: 4, validationImages: 2, testImages: 2 } },
+  });
   await rm(join(folder, 'data'), { recursive: true });
   await expect(requirePreflight(context, 'embed')).rejects.toThrow(
     'the run has not finished its step prepare-data. Run `dataengine prepare-data --round 0` with the same config first',
