@@ -6,13 +6,13 @@ import { resolve } from 'node:path';
 import { bundleWorkflowCode } from '@temporalio/worker';
 import { encryptedBundle, encryptingConverters } from '../workers/payload-codec.ts';
 import { openTraces } from '../workers/telemetry.ts';
-import { workflowsPath } from '../workers/worker-flags.ts';
+import { compileOwnSources, workflowsPath } from '../workers/worker-flags.ts';
 import { defaultWorkflowBundle, writeWorkflowBundle } from '../workers/workflow-bundle.ts';
 
 const file = resolve(process.argv[2] ?? defaultWorkflowBundle);
 // With traces on, the bundles hold their interceptors too: make them in the environment that the worker runs in.
 const traces = openTraces('dataengine-bundle');
-const options = { workflowsPath, plugins: traces && [traces.plugin] };
+const options = { workflowsPath, webpackConfigHook: compileOwnSources(), plugins: traces && [traces.plugin] };
 for (const [path, converters] of [
   [file, {}],
   [encryptedBundle(file), encryptingConverters],

@@ -14,6 +14,7 @@ import { bundleMark } from './encrypted-converters.cjs';
 import { extensions } from './extensions.ts';
 import { encryptedBundle } from './payload-codec.ts';
 import {
+  compileOwnSources,
   heartbeatOptions,
   shutdownForceSeconds,
   slotOptions,
@@ -65,7 +66,9 @@ export async function createCpuWorker(place: WorkerPlace, flags: Flags, dependen
   });
   return Worker.create({
     ...place,
-    ...(bundle === undefined ? { workflowsPath } : { workflowBundle: bundle }),
+    ...(bundle === undefined
+      ? { workflowsPath, bundlerOptions: { webpackConfigHook: compileOwnSources() } }
+      : { workflowBundle: bundle }),
     activities: createCpuActivities({ extensions, ...dependencies, processes }),
     ...slotOptions(slots),
     ...commonOptions(flags),

@@ -2,10 +2,32 @@
  * The settings of a worker, which are flags of `dataengine worker`, and what they mean to the SDK.
  */
 import { fileURLToPath } from 'node:url';
-import type { WorkerOptions } from '@temporalio/worker';
+import type { BundleOptions, WorkerOptions } from '@temporalio/worker';
+import { projectFile } from '../src/core/files.ts';
 
 /** The file that exports all workflows; workers bundle from it. */
 export const workflowsPath = fileURLToPath(new URL('../workflows/index.ts', import.meta.url));
+
+type WebpackConfigHook = NonNullable<BundleOptions['webpackConfigHook']>;
+
+/**
+ * Has the SDK's bundler compile our TypeScript also where this project is an installed package: it leaves out all that is
+ * below a `node_modules`.
+ *
+ * @param root the project's folder, with a slash at its end
+ */
+export function compileOwnSources(root = projectFile('')): WebpackConfigHook {
+  const isOfAnotherPackage = (file: string) =>
+    (file.startsWith(root) ? file.slice(root.length) : file).includes('node_modules');
+  return (config) => {
+    for (const rule of config.module?.rules ?? []) {
+      if (typeof rule === 'object' && rule !== null && String(rule.exclude) === String(/node_modules/)) {
+        rule.exclude = isOfAnotherPackage;
+      }
+    }
+    return config;
+  };
+}
 
 /** Slots for the teacher's queue: its activities wait most of the time. */
 export const teacherSlots = 20;
