@@ -7,10 +7,12 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { describe, expect, test } from 'vitest';
+import { z } from 'zod';
 import { createProgram } from '../../cli/program.ts';
 import { loadConfig } from '../../src/config/load-config.ts';
 import { type Config, configJsonSchema } from '../../src/config/schema.ts';
 import { loadWorkerSettings, type WorkerSettings, workerSettingsVariable } from '../../src/core/worker-settings.ts';
+import { engineSampleSchema } from '../../src/datasets/engine-data.ts';
 import { temporaryFolder } from '../helpers/temporary-folder.ts';
 import { commandsInBlocks, commandsInSentences, readPages } from './pages.ts';
 
@@ -125,6 +127,30 @@ describe.each(pages)('%s', (page) => {
     const load = page === 'docs/worker-settings.md' ? loadSettings : loadExcerpt;
     for (const block of blocks) await expect(load(block), block).resolves.toBeDefined();
   });
+});
+
+/** Readers of the records that pages show. */
+const records = {
+  'docs/formats.md': engineSampleSchema,
+  'docs/data.md': z.looseObject({ messages: z.array(z.unknown()) }),
+};
+
+test.each(Object.entries(records))('the record on %s is whole, and is read', async (page, schema) => {
+  const blocks = [...(texts.get(page) ?? '').matchAll(/^```json\n([\s\S]*?)^```/gm)].map(([, block]) => block ?? '');
+  expect(blocks.length).toBeGreaterThan(0);
+  for (const block of blocks) expect(schema.safeParse(JSON.parse(block)).error, block).toBeUndefined();
+});
+
+test('no other page shows JSON that nothing reads', () => {
+  const others = pages.filter((page) => /^```jsonl?\n/m.test(texts.get(page) ?? '') && !Object.hasOwn(records, page));
+  expect(others).toEqual([]);
+});
+
+test('the first config on the page about extending is whole: its own keys and what it extends', async () => {
+  const [, block = ''] = /^```yaml\n([\s\S]*?)^```/m.exec(texts.get('docs/extending.md') ?? '') ?? [];
+  expect(block).toMatch(/^extends: configs\//);
+  const config = await loadExcerpt(block);
+  expect(config).toMatchObject({ run: 'birds', data: { root: '/data/birds' }, teacher: { provider: 'openai' } });
 });
 
 async function loadSettings(block: string): Promise<WorkerSettings> {
