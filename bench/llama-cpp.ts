@@ -51,6 +51,8 @@ try {
   const { scores } = await evaluateEndpoint({
     set: {
       ...{ name: 'mmstar', benchmark: 'mmstar', file: 'test/fixtures/benchmarks/mmstar/mmstar.jsonl' },
+      // Blind: no image is opened.
+      images: 'test/fixtures/benchmarks/mmstar',
       ...{ limit, blind: true, answerMode: 'ranked' },
     },
     endpoint: { url, model: 'any', requestTimeoutSeconds: 300 },
