@@ -54,7 +54,8 @@ const problemSchema = z
   .object({
     question: z.string().min(1),
     choices: choicesSchema,
-    answer: z.int().nonnegative(),
+    // `datasets` writes whole numbers of Python as 64 bits.
+    answer: z.union([z.number(), z.bigint().transform(Number)]).pipe(z.int().nonnegative()),
     hint: z.string(),
     grade: z.string(),
     subject: z.string(),

@@ -72,6 +72,14 @@ describe('Parquet, with images inside', () => {
     expect(questions[0]).toMatchObject({ correct: 1, groups: { grade: '7 to 12', context: 'image' } });
   });
 
+  test('ScienceQA: places of answers in 64 bits, as `datasets` writes them', async () => {
+    const rest = `'' AS hint, 'grade8' AS grade, 'natural science' AS subject, 'physics' AS topic`;
+    const rows = (answer: number) =>
+      `SELECT $image AS image, 'Which?' AS question, ['a', 'b'] AS choices, ${answer}::BIGINT AS answer, ${rest}`;
+    expect(await read('scienceqa-img', await parquet(rows(1)))).toMatchObject([{ correct: 1 }]);
+    await expect(read('scienceqa-img', await parquet(rows(2)))).rejects.toThrow(/answer: is the place of no choice/);
+  });
+
   test('a wrong value is named by row and column', async () => {
     const file = await parquet(`SELECT 'Which?' AS question, ['a', 'b'] AS options, '2' AS answer, $image AS image`);
     await expect(read('ai2d', file)).rejects.toThrow(/rows\.parquet.*\[0\]\.answer: is the place of no choice/);
