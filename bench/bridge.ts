@@ -71,7 +71,7 @@ if (open.length > 0) {
   }
 }
 const done: Result[] = [];
-for (const part of parts) done.push(await readJson(resultFile(part), resultSchema));
+for (const part of parts) done.push({ ...(await readJson(resultFile(part), resultSchema)), differs: part.differs });
 if (flags.record) await record(done, { questions, images: IMAGES });
 console.log(table(done));
 console.log(JSON.stringify({ bench: 'bridge', ...agreementOf(done) }));

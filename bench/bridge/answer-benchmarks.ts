@@ -81,6 +81,10 @@ const vqaV2: BridgeBenchmark = {
   split: 'validation',
   metric: 'exact_match',
   measure: 'vqaAccuracy',
+  differs: {
+    how: 'its vqaEval.py leaves articles and punctuation away only where the ten answers differ; lmms-eval always does',
+    isReadAlike: (_, { answers }) => new Set((answers as { answer: string }[]).map(({ answer }) => answer)).size > 1,
+  },
   rows: (drawn) =>
     drawn.map((one) => {
       const { answers, ...row } = vqaRow(one);

@@ -23,6 +23,8 @@ export interface BridgeBenchmark {
   figures?(scores: Scores): Record<string, number>;
   /** Keys of the task that are set otherwise, and why. */
   changes?: { keys: Record<string, unknown>; why: string };
+  /** Where lmms-eval reads answers by another rule than the authors', whose rule is ours. */
+  differs?: { how: string; isReadAlike(answer: string, row: Row): boolean };
   rows(drawn: readonly Drawn[]): Row[];
   /** This program's id of a question, by its row and the row's number. */
   idOf(row: Row, number: number, rows: readonly Row[]): string;

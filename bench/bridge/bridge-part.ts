@@ -23,6 +23,7 @@ export interface Part {
   /** The folder of its results. */
   folder: string;
   questions: number;
+  differs?: string | undefined;
   /** Hash of all that its result depends on. */
   key: string;
   /** Asks the server what the other program asked, or both ask, and compares them. */

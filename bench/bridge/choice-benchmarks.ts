@@ -23,6 +23,10 @@ const pope: BridgeBenchmark = {
     keys: { lmms_eval_specific_kwargs: { default: { pre_prompt: '', post_prompt: '' } } },
     why: 'POPE asks the bare question; lmms-eval adds a sentence by default',
   },
+  differs: {
+    how: 'lmms-eval takes the words yes and no alone; its authors take any answer without no or not for yes',
+    isReadAlike: (answer) => /^\s*(?:yes|no)\s*$/i.test(answer),
+  },
   rows: (drawn) =>
     drawn.map(({ image, random, number }) => {
       const isThere = number % 2 === 0;

@@ -45,6 +45,8 @@ export const resultSchema = comparedSchema.extend({
   key: z.string(),
   peer: z.string(),
   benchmark: z.string(),
+  /** How the other program reads answers by another rule than ours, on purpose. */
+  differs: z.string().optional(),
   /** The other program's own figures of all questions, and ours for them. */
   figures: z.record(z.string(), z.object({ ours: z.number(), theirs: z.number() })),
   /** The files that the other program wrote. */

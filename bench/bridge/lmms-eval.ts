@@ -50,7 +50,7 @@ export function lmmsEvalParts(run: BridgeRun, all: readonly BenchmarkFiles[]): P
     const { name, measure, metric } = benchmark;
     const { folder, key, samples } = placeOf(run, files);
     return {
-      ...{ peer: 'lmms-eval', name, folder, key, questions: rows.length },
+      ...{ peer: 'lmms-eval', name, folder, key, questions: rows.length, differs: benchmark.differs?.how },
       async compare({ url, model }) {
         const theirs = await readSamples(samples, benchmark, rows);
         const set = { benchmark: name, file: officialFile(files), images: run.images };

@@ -13,6 +13,7 @@ const rounded = (value: number) => Math.round(value * 100) / 100;
 
 /** Scores in percent by program and benchmark, and how far the two agree. */
 export function agreementOf(results: readonly Result[]) {
+  const alike = results.filter(({ differs }) => differs === undefined);
   const peers = [...new Set(results.map(({ peer }) => peer))];
   return {
     peers: Object.fromEntries(
@@ -29,8 +30,12 @@ export function agreementOf(results: readonly Result[]) {
         ),
       ]),
     ),
-    largestDifference: rounded(Math.max(...results.map(({ ours, theirs }) => Math.abs(ours - theirs)))),
-    leastAgreement: rounded(Math.min(...results.map(({ agreement }) => agreement))),
+    // Of those that are read by one rule.
+    largestDifference: rounded(Math.max(...alike.map(({ ours, theirs }) => Math.abs(ours - theirs)))),
+    leastAgreement: rounded(Math.min(...alike.map(({ agreement }) => agreement))),
+    readByAnotherRule: results
+      .filter(({ differs }) => differs !== undefined)
+      .map(({ peer, benchmark }) => `${peer} ${benchmark}`),
   };
 }
 

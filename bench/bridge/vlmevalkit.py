@@ -26,8 +26,7 @@ for package in ["vlmeval", "vlmeval.dataset", "vlmeval.api"]:
 sys.modules["vlmeval.api.adapters"] = types.ModuleType("vlmeval.api.adapters")
 sys.modules["vlmeval.api.adapters"].build_adapter = None
 
-kinds = {"POPE": "yorn.ImageYORNDataset", "MME": "yorn.ImageYORNDataset", "HallusionBench": "yorn.ImageYORNDataset"}
-kinds |= dict.fromkeys(["MMBench_DEV_EN", "MMStar", "AI2D_TEST", "ScienceQA_TEST"], "mcq.ImageMCQDataset")
+kinds = {"POPE": "yorn.ImageYORNDataset"} | dict.fromkeys(["MMStar", "AI2D_TEST", "ScienceQA_TEST"], "mcq.ImageMCQDataset")
 module, kind = kinds.get(name, "vqa.ImageVQADataset").split(".")
 known = getattr(importlib.import_module(f"vlmeval.dataset.image_{module}"), kind)
 lmdeploy = importlib.import_module("vlmeval.api.lmdeploy")

@@ -40,7 +40,7 @@ export function vlmevalkitParts(run: BridgeRun, checkout: string): Part[] {
     const rows = tsvRowsOf(benchmark, run.imageCount, run.questions);
     const folder = joinInside(run.results, `vlmevalkit/${name}`);
     return {
-      ...{ peer: 'VLMEvalKit', name, folder, questions: rows.length },
+      ...{ peer: 'VLMEvalKit', name, folder, questions: rows.length, differs: benchmark.differs },
       key: hashValue({ weights: run.weights, rows, set }),
       async compare({ url, model }) {
         const data = join(folder, 'data');
