@@ -5,7 +5,7 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Config } from '../../config/schema.ts';
 import { joinInside } from '../../core/inside.ts';
-import type { Manifest } from '../../core/manifest.ts';
+import { type Manifest, readManifest } from '../../core/manifest.ts';
 import type { RunDirectory } from '../../core/run-directory.ts';
 import { answerWords, readEngineData } from '../../datasets/engine-data.ts';
 import type { ImageFolder } from '../../datasets/image-folder.ts';
@@ -185,7 +185,8 @@ async function secondsByStep(run: RunDirectory, round: number): Promise<Record<s
     const folders = [directoryOf(run, round, step) as string];
     if (step === 'evaluate' || step === 'embed') folders.push(...(await shardFolders(run, round, step)));
     for (const folder of folders) {
-      const manifest = await manifestIn(run, folder);
+      // Embeddings are too large to be downloaded for the time that they took: another machine's are left out.
+      const manifest = step === 'embed' ? await readManifest(folder) : await manifestIn(run, folder);
       if (manifest === undefined) continue;
       const { startedAt, finishedAt } = manifest;
       seconds[step] = (seconds[step] ?? 0) + (Date.parse(finishedAt) - Date.parse(startedAt)) / 1000;
@@ -196,7 +197,7 @@ async function secondsByStep(run: RunDirectory, round: number): Promise<Record<s
 
 async function shardFolders(run: RunDirectory, round: number, step: 'evaluate' | 'embed'): Promise<string[]> {
   const shards = shardsDirectory(run, round, step);
-  await run.stored?.downloadAll(shards);
+  if (step === 'evaluate') await run.stored?.downloadAll(shards);
   return (await readdir(shards).catch(() => [])).map((name) => join(shards, name));
 }
 
