@@ -188,6 +188,13 @@ describe('the report in a browser', () => {
     },
   );
 
+  test.each(['report', 'long', 'samples'])('tables of the page %s fit a desktop', async (name) => {
+    const { page } = await open({}, name);
+    const wide = await page.evaluate(`[...document.querySelectorAll('.scroll:not(.lineage)')]
+      .filter((element) => element.scrollWidth > element.clientWidth).map((element) => element.ariaLabel)`);
+    expect(wide).toEqual([]);
+  });
+
   test.each(['report', 'runs'])(
     'the charts of the page %s take the width that there is, and no text in them is cut',
     async (name) => {
