@@ -9,7 +9,7 @@ import { answerModes, metricNames, promptNames, tableFormats } from '../src/eval
 import { questionTypesSchema } from '../src/generation/question-type.ts';
 import type { TypesApproval } from '../src/round/discover/type-lists.ts';
 import type { Verdict } from '../src/round/gate/gate.ts';
-import { endpointEvaluationInputSchema } from '../workflows/endpoint-evaluation.ts';
+import { endpointEvaluationInputSchema } from '../workflows/endpoint-input.ts';
 import {
   dataEngineInputSchema,
   parseInput,

@@ -14,7 +14,7 @@ import {
 import { evaluateEndpointForWorker } from '../src/round/evaluate/evaluate-for-worker.ts';
 import type { BatchState, SubmittedBatch } from '../src/teacher/batches.ts';
 import type { AskedChunk } from '../src/teacher/teacher-chunk.ts';
-import type { EndpointEvaluationInput } from '../workflows/endpoint-evaluation.ts';
+import type { EndpointEvaluationInput } from '../workflows/endpoint-input.ts';
 import type { EndpointEvaluation } from '../workflows/messages.ts';
 import { withHeartbeat } from './heartbeat.ts';
 import { createPromptRequests, type PromptRequests } from './prompt.ts';

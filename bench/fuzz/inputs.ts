@@ -13,7 +13,7 @@ import { withParsedInputs } from '../../activities/references.ts';
 import { createTeacherActivities } from '../../activities/teacher.ts';
 import { usualWorkerSettings } from '../../src/core/worker-settings.ts';
 import { extensions } from '../../workers/extensions.ts';
-import { endpointEvaluationInputSchema } from '../../workflows/endpoint-evaluation.ts';
+import { endpointEvaluationInputSchema } from '../../workflows/endpoint-input.ts';
 import {
   dataEngineInputSchema,
   generationInputSchema,
