@@ -10,6 +10,7 @@ import type { SetOptions } from '../src/round/evaluate/choose-set.ts';
 import type { EvaluateEndpointInput } from '../src/round/evaluate/evaluate-endpoint.ts';
 import type { EndpointOptions as ServerOptions } from '../src/round/evaluate/evaluate-for-worker.ts';
 import type { EvaluationSet } from '../src/round/evaluation-sets.ts';
+import { endpointEvaluationInputSchema } from '../workflows/endpoint-input.ts';
 import type { EndpointEvaluation } from '../workflows/messages.ts';
 import { withJudge } from './evaluate-judged.ts';
 import { type ConfigOptions, flagOf, integer, wrongOption } from './options.ts';
@@ -126,7 +127,9 @@ export async function startEndpointEvaluation(
   const onDisk = (['config', 'dataRoot', 'tsv', 'file', 'images', 'output', 'apiKeyFile'] as const).flatMap((name) =>
     asked[name] === undefined ? [] : [[name, resolve(asked[name])]],
   );
-  const input = { ...asked, ...Object.fromEntries(onDisk), teacherQueue: teacher };
+  // Other options of the command mean nothing to a workflow.
+  const known = Object.entries(asked).filter(([name]) => Object.hasOwn(endpointEvaluationInputSchema.shape, name));
+  const input = { ...Object.fromEntries([...known, ...onDisk]), teacherQueue: teacher };
   await withClient(async (client) => {
     const handle = await client.workflow.start('dataEngineEndpointEvaluation', {
       taskQueue: cpu,
