@@ -36,7 +36,7 @@ export interface TeacherActivities extends PromptRequests {
   evaluateEndpoint(input: Omit<EndpointEvaluationInput, 'teacherQueue'>): Promise<EndpointEvaluation>;
 }
 
-/** Attempts without an answer: an hour or so, in which the server may be started again. */
+/** Attempts without an answer: a quarter of an hour or more, in which the server may be started again. */
 const endpointAttempts = { maxAttemptsWithoutProgress: 10 };
 
 /** Makes the activities of the queue for the teacher. */

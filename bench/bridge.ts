@@ -33,6 +33,7 @@ const { values: flags } = parseArgs({
 });
 const questions = Number(flags.questions);
 if (!Number.isInteger(questions) || questions < 2) throw new Error('--questions must be a whole number of at least 2');
+if (flags.record && flags.only !== undefined) throw new Error('--record keeps all benchmarks anew: leave --only out');
 
 const root = '.cache/bridge';
 await mkdir(root, { recursive: true });

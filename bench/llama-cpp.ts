@@ -6,11 +6,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
+import { endingWithUs, freePorts } from '../demo/command/child-process.ts';
 import { usualWorkerSettings } from '../src/core/worker-settings.ts';
 import { writeJson } from '../src/core/write-file.ts';
 import { evaluateEndpoint } from '../src/round/evaluate/evaluate-endpoint.ts';
@@ -41,9 +41,9 @@ const requests: Readonly<Record<string, object>> = {
 };
 
 const folder = await mkdtemp(join(tmpdir(), 'llama-cpp-'));
-const started = values.url === undefined ? await startServer() : undefined;
+const started: ChildProcess[] = [];
 try {
-  const url = values.url ?? (started?.url as string);
+  const url = values.url ?? (await startServer());
   const recorded: Record<string, unknown> = { models: await asked(`${url}/models`) };
   for (const [name, body] of Object.entries(requests)) recorded[name] = await asked(`${url}/chat/completions`, body);
   if (values.record !== undefined) await writeJson(values.record, recorded);
@@ -69,33 +69,28 @@ try {
   const result = { bench: 'llama-cpp', ranking, questions, unanswered, fingerprint: endpoint?.fingerprint };
   process.stdout.write(`${JSON.stringify(result)}\n`);
 } finally {
-  started?.child.kill();
+  for (const child of started) child.kill();
   await rm(folder, { recursive: true, force: true });
 }
 
-async function startServer(): Promise<{ child: ChildProcess; url: string }> {
+/** Starts the server, which ends with this process. @returns its URL */
+async function startServer(): Promise<string> {
   const { server, model } = values;
   if (server === undefined || model === undefined) {
     throw new Error('Name llama-server with --server and a GGUF file with --model, or a running server with --url');
   }
-  const port = await freePort();
-  const child = spawn(server, ['-m', model, '--host', '127.0.0.1', '--port', String(port)], {
+  const [port] = await freePorts(1);
+  const command = endingWithUs(server, ['-m', model, '--host', '127.0.0.1', '--port', String(port)]);
+  const child = spawn(command.program, command.arguments, {
     env: { ...process.env, LD_LIBRARY_PATH: dirname(server) },
-    stdio: 'ignore',
+    stdio: ['pipe', 'ignore', 'ignore'],
   });
+  started.push(child);
   const failed = once(child, 'exit').then(() => Promise.reject(new Error('llama-server ended')));
   failed.catch(() => undefined);
   const isUp = async () => (await fetch(`http://127.0.0.1:${port}/health`).catch(() => undefined))?.ok === true;
   while (!(await Promise.race([isUp(), failed]))) await Promise.race([wait(500), failed]);
-  return { child, url: `http://127.0.0.1:${port}/v1` };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  return typeof address === 'object' && address !== null ? address.port : 0;
+  return `http://127.0.0.1:${port}/v1`;
 }
 
 async function asked(url: string, body?: object): Promise<{ status: number; body: unknown }> {

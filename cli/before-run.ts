@@ -1,7 +1,7 @@
 /** What a command does before work starts: what can be checked here, and the price, which a person agrees to. */
-import { createInterface } from 'node:readline/promises';
 import type { Config } from '../src/config/schema.ts';
 import { fileExists } from '../src/core/files.ts';
+import { InputError } from '../src/core/input-error.ts';
 import type { RunDirectory } from '../src/core/run-directory.ts';
 import type { ExpectedCost } from '../src/round/step-context.ts';
 import { Interrupted } from './failures.ts';
@@ -41,10 +41,15 @@ export async function checkBeforeRun(
 }
 
 /** Shows what a run will cost, and asks whether it may. @throws InputError, Interrupted */
-export async function agreeToRun(config: Config, options: PriceOptions): Promise<void> {
-  const { estimateRun } = await import('../src/round/paid-teacher.ts');
+export async function agreeToRun(
+  config: Config,
+  given: { run: RunDirectory; signal: AbortSignal },
+  options: PriceOptions,
+): Promise<void> {
+  const { estimateRun, teacherPrice } = await import('../src/round/paid-teacher.ts');
   const { extensions } = await import('../workers/extensions.ts');
-  const price = await estimateRun({ config, extensions });
+  if ((await teacherPrice({ config, extensions })) === undefined) return;
+  const price = await estimateRun({ config, extensions }, await otherRequests(config, given));
   if (price === undefined) return;
   const { limit, ...expected } = price;
   const budget = limit === undefined ? 'no budget' : `the budget ends it at ${limit}`;
@@ -52,6 +57,20 @@ export async function agreeToRun(config: Config, options: PriceOptions): Promise
     `${config.teacher.model}: ${describeCost(expected)} in ${config.rounds} ${config.rounds === 1 ? 'round' : 'rounds'}; ${budget}`,
     options,
   );
+}
+
+/** The requests of a run for other things than samples; none where its questions are not on this machine. */
+async function otherRequests(config: Config, given: { run: RunDirectory; signal: AbortSignal }) {
+  const { estimateOtherRequests } = await import('../src/round/estimate-requests.ts');
+  const { extensions } = await import('../workers/extensions.ts');
+  const context = { config, extensions, ...given, round: 0, onProgress: () => undefined };
+  const found = await estimateOtherRequests(context).catch((error: unknown) => {
+    if (error instanceof InputError) return [];
+    throw error;
+  });
+  // Each round's answers are judged.
+  const times = (kind: string) => (kind === 'judging' ? config.rounds + 1 : 1);
+  return found.flatMap((one) => Array.from({ length: times(one.kind) }, () => one));
 }
 
 /** For steps by hand: asks once a command. */
@@ -73,11 +92,16 @@ async function agree(price: string, { yes = false }: PriceOptions): Promise<void
   process.stderr.write(`${price}\n`);
   if (yes) return;
   if (!process.stdin.isTTY || !process.stderr.isTTY) throw missingOption('--yes', 'to agree to the price above');
-  const terminal = createInterface({ input: process.stdin, output: process.stderr });
+  const { openDialog } = await import('./terminal-dialog.ts');
+  const refused = 'Nothing was asked.';
+  const dialog = openDialog(
+    { input: process.stdin, output: process.stderr, signal: new AbortController().signal },
+    refused,
+  );
   try {
-    const answer = await terminal.question('Pay it? [y/N] ');
-    if (!/^y(es)?$/i.test(answer.trim())) throw new Interrupted('Nothing was asked.');
+    const answer = await dialog.ask('Pay it? [y/N] ');
+    if (!/^y(es)?$/i.test(answer.trim())) throw new Interrupted(refused);
   } finally {
-    terminal.close();
+    dialog.close();
   }
 }

@@ -1,19 +1,23 @@
 /**
- * `clean`: what set-up has downloaded, and what the demo and benchmarks have made, is removed. All of it comes back by itself.
+ * `clean`: what set-up has downloaded, and what is computed again when it is missing, is removed. All of it comes back by itself.
  */
 import { lstat, readdir, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { createInterface } from 'node:readline/promises';
 import type { Command } from 'commander';
 import { InputError } from '../src/core/input-error.ts';
 import { setupFile } from '../src/core/setup-file.ts';
 import { textTable } from './text-table.ts';
 
+/** Models, checkpoints and results that commands and benches write there: no set-up makes them again. */
+const kept = ['bench', 'bridge', 'charts', 'pretrain', 'smollm2'];
+
 /** Adds `dataengine clean`. */
 export function addCleanCommand(program: Command): void {
   program
     .command('clean')
-    .description('remove .cache: what set-up has downloaded, rendered images, features of images; runs and models stay')
+    .description(
+      `remove what is in the program's own .cache: what set-up has downloaded, rendered images, features of images; runs, models and results stay (also ${kept.join(', ')} there)`,
+    )
     .option('--yes', 'without a question', false)
     .addHelpText('after', '\nExample:\n  dataengine clean')
     .action(({ yes }: { yes: boolean }) => clean({ folder: dirname(setupFile), yes }));
@@ -25,7 +29,7 @@ export function addCleanCommand(program: Command): void {
  * @throws InputError where nobody can be asked and `yes` is not given, or while a set-up is running
  */
 export async function clean({ folder, yes }: { folder: string; yes: boolean }): Promise<void> {
-  const names = await namesIn(folder);
+  const names = (await namesIn(folder)).filter((name) => !kept.includes(name));
   if (names.length === 0) {
     process.stdout.write(`${folder} has nothing to remove\n`);
     return;
@@ -57,11 +61,15 @@ async function isAgreed(size: string): Promise<boolean> {
     const problem = 'is missing, and there is no terminal to ask on';
     throw new InputError({ file: 'command line', field: '--yes', problem, remedy: 'Give it to remove all of this' });
   }
-  const lines = createInterface({ input: process.stdin, output: process.stdout });
+  const { openDialog } = await import('./terminal-dialog.ts');
+  const dialog = openDialog(
+    { input: process.stdin, output: process.stdout, signal: new AbortController().signal },
+    'Nothing was removed.',
+  );
   try {
-    return /^y(es)?$/i.test((await lines.question(`Remove these ${size}? (y/N) `)).trim());
+    return /^y(es)?$/i.test((await dialog.ask(`Remove these ${size}? (y/N) `)).trim());
   } finally {
-    lines.close();
+    dialog.close();
   }
 }
 

@@ -74,8 +74,12 @@ function formatComparisons(comparisons: readonly Comparison[]): string {
     (set) =>
       `${set}: one side ranked its choices by their losses, the other wrote them; the scores differ by that too.`,
   );
+  const rescored = new Set(comparisons.flatMap(({ set, scoredOtherwise }) => (scoredOtherwise ? [set] : [])));
+  const scoringNotes = [...rescored].map(
+    (set) => `${set}: the two sides were scored by different programs or measures.`,
+  );
   const table = textTable(head, rows, { textColumns: 2, compact: true });
-  return [table, ...notes, ...byImageNotes, ...rankingNotes].join('\n');
+  return [table, ...notes, ...byImageNotes, ...rankingNotes, ...scoringNotes].join('\n');
 }
 
 function formatP(pValue: number | undefined): string {

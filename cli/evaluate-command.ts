@@ -1,7 +1,7 @@
 /**
  * `dataengine evaluate`: a round's step, or, with `--benchmark`, any model on any benchmark.
  */
-import { basename, extname, join } from 'node:path';
+import { join } from 'node:path';
 import { type Command, Option } from 'commander';
 import { evaluationNumberFormats } from '../src/config/evaluate-schema.ts';
 import type { NumberFormats } from '../src/config/finetune-schema.ts';
@@ -9,7 +9,7 @@ import { computeDtypes, weightDtypes } from '../src/config/finetune-schema.ts';
 import type { Config } from '../src/config/schema.ts';
 import { type ExifMode, exifModes } from '../src/core/images/image-kind.ts';
 import { joinInside } from '../src/core/inside.ts';
-import { openRunDirectory } from '../src/core/run-directory.ts';
+import { openRunDirectory, type RunDirectory } from '../src/core/run-directory.ts';
 import {
   type AnswerMode,
   answerModes,
@@ -156,15 +156,17 @@ export function addEvaluateCommand(program: Command, signal: AbortSignal): void 
 }
 
 async function evaluateBenchmark(options: EvaluateOptions, signal: AbortSignal): Promise<void> {
-  if (options.temporal) return startEndpointEvaluation(options, await readConfig(options), signal);
+  if (options.temporal) return startEndpointEvaluation(options, (await readConfig(options))?.config, signal);
   const { chooseSet } = await import('../src/round/evaluate/choose-set.ts');
-  const config = await readConfig(options);
+  const named = await readConfig(options);
+  const config = named?.config;
+  const run = named && openRunDirectory(named.config.runsDirectory, named.runName);
   const formats = config && evaluationNumberFormats(config);
-  const set = chooseSet(options, config && { config, run: runDirectory(options, config) });
+  const set = chooseSet(options, config && run && { config, run });
   if (set.questions?.skipInvalid) await writeLeftOut(set);
   if (options.endpoint !== undefined) return runEndpointEvaluation(options, set, config, signal);
   const { evaluateModel } = await import('../src/round/evaluate/evaluate-model.ts');
-  const model = options.model ?? mergedModel(options, config);
+  const model = options.model ?? mergedModel(options, run);
   const output =
     options.output ??
     joinInside(joinInside(join('runs', 'evaluations'), model.replace(/[^A-Za-z0-9._]+/g, '-')), set.name);
@@ -209,16 +211,11 @@ async function writeLeftOut(set: EvaluationSet): Promise<void> {
   }
 }
 
-async function readConfig(options: EvaluateOptions): Promise<Config | undefined> {
-  if (options.config === undefined) return undefined;
-  return (await loadNamedConfig(options.config, options)).config;
+async function readConfig(options: EvaluateOptions): Promise<{ config: Config; runName: string } | undefined> {
+  return options.config === undefined ? undefined : loadNamedConfig(options.config, options);
 }
 
-function mergedModel(options: EvaluateOptions, config?: Config): string {
-  if (config === undefined) throw missingOption('--model', 'or --config and --round');
-  return stepDirectory(runDirectory(options, config), options.round, 'merge');
-}
-
-function runDirectory({ config: file = '' }: EvaluateOptions, config: Config) {
-  return openRunDirectory(config.runsDirectory, config.run ?? basename(file, extname(file)));
+function mergedModel({ round }: EvaluateOptions, run?: RunDirectory): string {
+  if (run === undefined) throw missingOption('--model', 'or --config and --round');
+  return stepDirectory(run, round, 'merge');
 }

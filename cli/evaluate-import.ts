@@ -1,10 +1,9 @@
 /** `dataengine evaluate import`: results of lmms-eval and VLMEvalKit as the folder of an evaluation, or as a round's answers. */
 import { join } from 'node:path';
 import type { Command } from 'commander';
-import { InputError } from '../src/core/input-error.ts';
 import { joinInside } from '../src/core/inside.ts';
 import type { StepContext } from '../src/round/step-context.ts';
-import { type ConfigOptions, integer, loadNamedConfig } from './options.ts';
+import { type ConfigOptions, flagOf, integer, loadNamedConfig, wrongOption } from './options.ts';
 import { formatScores } from './scores-table.ts';
 import { describeOutcome } from './step-commands.ts';
 
@@ -36,8 +35,8 @@ export function addImportCommand(evaluate: Command, signal: AbortSignal): void {
     )
     .action(async (file: string, _options: unknown, command: Command) => {
       const { config, ...options } = command.optsWithGlobals<ImportOptions>();
+      refuseOthers(command, config !== undefined);
       if (config !== undefined) return importIntoRound(file, { ...options, config }, signal);
-      refuseWithoutConfig(options);
       const { importEvaluation } = await import('../src/round/evaluate/import-evaluation.ts');
       const imported = join('runs', 'evaluations', 'imported');
       const folderOf = (set: string, weights: string) =>
@@ -47,11 +46,21 @@ export function addImportCommand(evaluate: Command, signal: AbortSignal): void {
     });
 }
 
-function refuseWithoutConfig(options: ImportOptions): void {
-  const given = (['set', 'measure'] as const).find((name) => options[name] !== undefined);
-  if (given === undefined) return;
-  const problem = 'is for the answers of a round';
-  throw new InputError({ file: 'command line', field: `--${given}`, problem, remedy: 'Name the run with --config' });
+const ofRounds = ['run', 'round', 'set', 'measure', 'dataRoot', 'seed'];
+
+/** Options of `evaluate` are taken wherever they stand. @throws InputError for one that means nothing to this import */
+function refuseOthers(command: Command, intoRound: boolean): void {
+  const names = [...command.options, ...(command.parent?.options ?? [])].map((option) => option.attributeName());
+  for (const name of names) {
+    if (name === 'config' || command.getOptionValueSourceWithGlobals(name) !== 'cli') continue;
+    if (ofRounds.includes(name)) {
+      if (!intoRound) throw wrongOption(flagOf(name), 'is for the answers of a round', 'Name the run with --config');
+    } else if (name !== 'output') {
+      throw wrongOption(flagOf(name), 'means nothing to an import', 'Leave it out');
+    } else if (intoRound) {
+      throw wrongOption('--output', 'is not for the answers of a round, which are kept in the run', 'Leave it out');
+    }
+  }
 }
 
 /** Keeps the answers; where no set is left to be answered by the model, the round's evaluation is written from them. */
@@ -60,11 +69,7 @@ async function importIntoRound(
   options: ImportOptions & { config: string },
   signal: AbortSignal,
 ): Promise<void> {
-  const { round, set = 'validation', measure, output } = options;
-  if (output !== undefined) {
-    const problem = 'is not for the answers of a round, which are kept in the run';
-    throw new InputError({ file: 'command line', field: '--output', problem, remedy: 'Leave it out' });
-  }
+  const { round, set = 'validation', measure } = options;
   const { config, runName } = await loadNamedConfig(options.config, options);
   const { withNewRun } = await import('../src/round/open-run.ts');
   const { extensions } = await import('../workers/extensions.ts');

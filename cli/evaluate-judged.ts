@@ -6,6 +6,7 @@ import type { AnsweredQuestion } from '../src/evaluation/benchmarks/benchmark.ts
 import type { JudgedSet } from '../src/evaluation/judge/judge-figures.ts';
 import type { EvaluationSet } from '../src/round/evaluation-sets.ts';
 import type { StepContext } from '../src/round/step-context.ts';
+import { confirmation, type PriceOptions } from './before-run.ts';
 import { type ConfigOptions, loadNamedConfig } from './options.ts';
 
 /** Scores written answers. @param folder of the evaluation's files */
@@ -18,7 +19,7 @@ export type JudgeAnswers = (answered: readonly AnsweredQuestion[], folder: strin
  */
 export async function withJudge<R>(
   set: EvaluationSet,
-  options: Omit<ConfigOptions, 'config'> & { config?: string; round: number },
+  options: Omit<ConfigOptions, 'config'> & PriceOptions & { config?: string; round: number },
   config: Config | undefined,
   { signal, onProgress }: Pick<StepContext, 'signal' | 'onProgress'>,
   work: (judge: JudgeAnswers | undefined) => Promise<R>,
@@ -39,7 +40,7 @@ export async function withJudge<R>(
   ]);
   const { runName } = await loadNamedConfig(options.config, options);
   return withNewRun(config, runName, { signal, onProgress, extensions }, (open) => {
-    const context = { ...open, round: options.round, onProgress };
+    const context = { ...open, round: options.round, onProgress, confirmCost: confirmation(config, options) };
     return work((answered, folder) => judgeSet(context, join(folder, 'judge'), set, answered));
   });
 }

@@ -2,6 +2,7 @@ import tab from '@bomb.sh/tab/commander';
 import { Command } from 'commander';
 import { closest, distance } from 'fastest-levenshtein';
 import { addDemoCommand, addPretrainCommand } from '../demo/command/demo-commands.ts';
+import { valueIn } from '../src/core/records.ts';
 import { addAskCommand } from './ask/ask-command.ts';
 import { addCleanCommand } from './clean-command.ts';
 import { addCodecServerCommand } from './codec-server-command.ts';
@@ -130,12 +131,12 @@ function describeUsageError(command: Command, text: string): string {
 }
 
 function describeUnknownCommand(command: Command, unknown: string): string {
-  const replaced = replacedCommands[unknown];
+  const replaced = valueIn(replacedCommands, unknown);
   if (replaced !== undefined) return replaced;
   const names = command.commands
     .flatMap((child) => [child.name(), ...child.aliases()])
     .filter((name) => name !== 'complete');
-  const near = (command.parent === null ? otherWords[unknown] : undefined) ?? nearest(unknown, names);
+  const near = (command.parent === null ? valueIn(otherWords, unknown) : undefined) ?? nearest(unknown, names);
   const words = `unknown command '${unknown}'`;
   if (near !== undefined) return `${words}. Did you mean ${near}?`;
   // Those of `dataengine` itself are too many.

@@ -70,11 +70,12 @@ async function startRun(options: RunOptions, signal: AbortSignal): Promise<void>
   const ownName = options.local ? basename(options.config, extname(options.config)) : `data-engine-${randomUUID()}`;
   const workflowId = options.workflowId ?? config.run ?? ownName;
   const runName = config.run ?? workflowId;
-  const { rounds = config.rounds } = options;
+  // As many as the workflow will add, whatever the config says.
+  const rounds = more ?? options.rounds ?? config.rounds;
   const asked = { ...config, rounds };
   const directory = openRunDirectory(resolve(config.runsDirectory), runName);
   await checkBeforeRun(asked, { run: directory, local: options.local, signal });
-  await agreeToRun(asked, options);
+  await agreeToRun(asked, { run: directory, signal }, options);
   const input = { ...toWorkflowInput(options, options.rounds), more, config: resolve(options.config) };
   const work = async (client: Client) => {
     const progress = await startOrJoin(client, config.temporal.taskQueues.cpu, workflowId, input, options.config);

@@ -5,7 +5,7 @@
  */
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { examineDisk, examineInstallation, examinePrerequisites } from './doctor/findings.mjs';
+import { examineDisk, examineInstallation, examinePrerequisites, setUpCommand } from './doctor/findings.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const context = { root, cache: join(root, '.cache') };
@@ -26,5 +26,5 @@ const markOf = (state) => {
 const printable = (text) => text.replace(/[\u0000-\u001f\u007f-\u009f]+/g, ' ');
 for (const { name, state, text } of findings) console.log(`${markOf(state)} ${name.padEnd(width)}  ${printable(text)}`);
 if (findings.some(({ state }) => state === 'later'))
-  console.log('\n--  is not installed yet: `npm run setup` does that.');
+  console.log(`\n--  is not installed yet: \`${setUpCommand}\` does that.`);
 if (findings.some(({ state }) => state === 'bad')) process.exitCode = 1;

@@ -120,4 +120,17 @@ async function installMissing(steps, context) {
 
 const lineOf = (step, found) => `✓ ${step.name}: ${found.text.replaceAll(`${root}/`, '')}`;
 
-process.exitCode = await main(process.argv.slice(2));
+/** What the system refuses because of how this machine is. Another error is this program's, and keeps its stack. */
+const refusals = {
+  EACCES: 'may not be written: install into a folder of your own, or run the set-up as its owner',
+  EPERM: 'may not be written: install into a folder of your own, or run the set-up as its owner',
+  EROFS: 'is on a read-only disk: install on another one',
+  ENOSPC: 'is on a full disk: free some space, and run the set-up again',
+  EDQUOT: 'has no disk quota left: free some space, and run the set-up again',
+};
+
+process.exitCode = await main(process.argv.slice(2)).catch((error) => {
+  if (!Object.hasOwn(refusals, error.code ?? '')) throw error;
+  console.error(`Set-up failed: ${error.path ?? cache} ${refusals[error.code]}`);
+  return 1;
+});

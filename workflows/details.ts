@@ -8,7 +8,8 @@ import type { DiscoverOutcome } from '../src/round/discover/results.ts';
 import type { GenerateOutcome } from '../src/round/generate/results.ts';
 import type { DataEngineState, RoundSummary } from './inputs.ts';
 import { codeSpan, plainText } from './markdown.ts';
-import type { DataEngineProgress, GenerationProgress, StepRecord } from './messages.ts';
+import type { DataEngineProgress, DataEngineResult, GenerationProgress, StepRecord } from './messages.ts';
+import type { EndState } from './search-attributes.ts';
 
 const problemCharacters = 500;
 
@@ -39,10 +40,17 @@ function table(head: readonly string[], rows: readonly (readonly (string | numbe
   return [line(head), `| ${aligned.join(' | ')} |`, ...rows.map(line)];
 }
 
-/** The rounds of a run as a Markdown table, below a line that says what is under way. */
-export function describeRounds({ plan, nextRound, rounds }: DataEngineState): string {
-  const stop = rounds.at(-1)?.gate?.stop;
-  const next = nextRound > plan.rounds ? 'All rounds are done.' : `Round ${nextRound} of ${plan.rounds} is under way.`;
+/** The rounds of a run as a Markdown table, below a line that says what is under way, or how the run ended. */
+export function describeRounds(
+  { plan, nextRound, rounds }: DataEngineState,
+  end?: { state: EndState; stop: DataEngineResult['stop'] | undefined },
+): string {
+  const rule = end?.stop ?? rounds.at(-1)?.gate?.stop;
+  const stop = rule?.rule === 'rounds' ? undefined : rule;
+  const place = `${nextRound} of ${plan.rounds}`;
+  const ended = end?.state === 'failed' ? `It failed in round ${place}.` : `It was canceled in round ${place}.`;
+  const under = end === undefined ? `Round ${place} is under way.` : ended;
+  const next = nextRound > plan.rounds ? 'All rounds are done.' : under;
   const now = stop === undefined ? next : `It ended early: ${plainText(stop.reason)}.`;
   const measure = plainText(rounds.at(-1)?.measure ?? 'MC');
   const hasDirectAnswers = rounds.at(-1)?.measure === undefined && directAnswersDiffer(rounds);

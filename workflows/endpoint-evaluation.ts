@@ -3,6 +3,7 @@ import { setCurrentDetails, workflowInfo } from '@temporalio/workflow';
 import { teacherActivities } from './activity-options.ts';
 import { type EndpointEvaluationInput, endpointEvaluationInputSchema } from './endpoint-input.ts';
 import { parseInput } from './inputs.ts';
+import { codeSpan } from './markdown.ts';
 import type { EndpointEvaluation } from './messages.ts';
 
 /** Has a worker ask a server the questions of a benchmark, and score its answers. */
@@ -10,6 +11,6 @@ export async function dataEngineEndpointEvaluation(given: EndpointEvaluationInpu
   const { teacherQueue, ...input } = parseInput(endpointEvaluationInputSchema, given);
   const queue = teacherQueue ?? `${workflowInfo().taskQueue}-teacher`;
   const { endpoint, benchmark, tsv } = input;
-  setCurrentDetails(`Asks ${endpoint} the questions of ${tsv ?? benchmark ?? 'no benchmark'}`);
+  setCurrentDetails(`Asks ${codeSpan(endpoint)} the questions of ${codeSpan(tsv ?? benchmark ?? 'no benchmark')}`);
   return teacherActivities(queue, 'Ask the server, and score its answers').evaluateEndpoint(input);
 }

@@ -175,7 +175,10 @@ export class RunState extends Steered {
   }
 
   showEnd(state: EndState): void {
-    if (this.state !== undefined) showEndInSearch(this.plan, state);
+    if (this.state === undefined) return;
+    // No command of the workflow: histories of before replay.
+    setCurrentDetails(describeRounds(this.state, { state, stop: this.stop }) + describeStanding(this.progress));
+    showEndInSearch(this.plan, state);
   }
 
   async notifyFailure(error: unknown): Promise<void> {

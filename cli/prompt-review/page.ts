@@ -53,7 +53,7 @@ function article(sample: ReviewedSample, index: number, count: number, verdict: 
   const rejected = describeRejection(sample);
   const id = escapeHtml(sample.id);
   return `<article id="${id}" data-judged="${verdict?.verdict ?? ''}" aria-label="Sample ${index + 1} of ${count}">
-<div><img src="image/${id}" alt="image ${sample.image_id}"><p>Sample ${index + 1} of ${count}: ${escapeHtml(sample.question_type)}, ${sample.images === 'same' ? 'an image of the first samples' : 'a new image'}</p></div>
+<div><img src="image/${id}" alt="image ${escapeHtml(String(sample.image_id))}"><p>Sample ${index + 1} of ${count}: ${escapeHtml(sample.question_type)}, ${sample.images === 'same' ? 'an image of the first samples' : 'a new image'}</p></div>
 <div><pre>${escapeHtml(sample.answer)}</pre>${rejected === undefined ? '' : `<p class="bad">${escapeHtml(rejected)}</p>`}${said}
 <form method="post"><input type="hidden" name="sample" value="${id}">
 <label>What is wrong, if it is bad <textarea name="comment" rows="2" maxlength="${maxCommentLength}">${escapeHtml(verdict?.comment ?? '')}</textarea></label>

@@ -13,6 +13,7 @@ import type {
   PromptProgress,
   SampleVerdict,
 } from '../../workflows/prompt-messages.ts';
+import { ask, update as send } from '../temporal-client.ts';
 import { describeUnattended, workersOf } from '../watch/activity-words.ts';
 import { pendingActivities } from '../watch/pending-activities.ts';
 import { nextTry } from '../watch/screen.ts';
@@ -42,10 +43,10 @@ const pollMilliseconds = 500;
 /** Opens the workflow for review. @throws WorkflowNotFoundError at the first call, when there is none */
 export function openReview(client: Client, workflowId: string): Review {
   const handle = client.workflow.getHandle(workflowId);
-  const progress = () => handle.query<PromptProgress>('progress');
+  const progress = () => ask<PromptProgress>(client, workflowId, 'progress');
   const update = async <R>(name: string, value: object): Promise<R | { refused: string }> => {
     try {
-      return await handle.executeUpdate<R, [object]>(name, { args: [value] });
+      return await send<R>(client, workflowId, name, value);
     } catch (error) {
       if (error instanceof WorkflowUpdateFailedError) return { refused: error.cause?.message ?? error.message };
       throw error;

@@ -36,6 +36,13 @@ const patienceMilliseconds = 3000;
 /** The activities of a described workflow. */
 export function pendingActivities(client: Client, { raw }: Description): Promise<PendingActivity[]> {
   const { loadedDataConverter: converter } = client.options;
+  // A hundred chunks may wait on one queue.
+  const asked = new Map<string, Promise<boolean>>();
+  const isQueuePolled = (queue: string) => {
+    const answer = asked.get(queue) ?? isPolled(client, queue, 'activity');
+    asked.set(queue, answer);
+    return answer;
+  };
   return Promise.all(
     (raw.pendingActivities ?? []).map(async (activity) => {
       const payloads = activity.heartbeatDetails?.payloads;
@@ -44,7 +51,7 @@ export function pendingActivities(client: Client, { raw }: Description): Promise
       const since = optionalTsToDate(activity.nextAttemptScheduleTime ?? activity.scheduledTime)?.getTime() ?? 0;
       const queue = activity.activityOptions?.taskQueue?.name ?? '';
       const isLate = waits && queue !== '' && Date.now() - since > patienceMilliseconds;
-      const isUnattended = isLate && !(await isPolled(client, queue, 'activity'));
+      const isUnattended = isLate && !(await isQueuePolled(queue));
       return {
         id: activity.activityId ?? '',
         type: activity.activityType?.name ?? '',

@@ -19,7 +19,7 @@ export function addDemoCommand(program: Command, signal: AbortSignal): void {
   program
     .command('demo')
     .description('run the whole loop on small rendered images, with its own Temporal server')
-    .option('--quick', 'one small round', false)
+    .option('--quick', 'one round, from a model that is through round 0', false)
     .option('--seed <number>', "instead of the config's seed", integer(0))
     .option('--keep', 'keep the Temporal UI running until Ctrl-C', false)
     .option('--config <file>', 'another config')

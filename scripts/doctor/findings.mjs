@@ -19,7 +19,11 @@ import { sizeOf } from './size.mjs';
 
 const oldestPython = [3, 9];
 const minimumFreeGigabytes = 5;
-const setUp = 'Run `npm run setup`';
+/** Where npm installed this project as a package, the folder has no scripts of ours; see `isCheckout` of the set-up. */
+export const setUpCommand = existsSync(new URL('../../package-lock.json', import.meta.url))
+  ? 'npm run setup'
+  : 'npx dataengine setup';
+const setUp = `Run \`${setUpCommand}\``;
 
 /**
  * What the README requires: Node, Python with pip, a C++ compiler and make.
@@ -147,6 +151,6 @@ function examineGpu({ gpu, devices, cache }) {
   const name = 'GPU';
   if (gpu) return { name, state: 'ok', text: `yes, the product ran on it (${devices})` };
   if (readState(cache).gpu !== true) return { name, state: 'ok', text: 'none used; everything runs on the CPU' };
-  const remedy = 'See that `nvidia-smi` lists it and CUDA_VISIBLE_DEVICES does not hide it, or run `npm run setup`';
+  const remedy = `See that \`nvidia-smi\` lists it and CUDA_VISIBLE_DEVICES does not hide it, or run \`${setUpCommand}\``;
   return { name, state: 'bad', text: `set up for one, but the product ran on the CPU. ${remedy}` };
 }

@@ -4,6 +4,7 @@
 import { resolve } from 'node:path';
 import { z } from 'zod';
 import { timerSeconds } from './durations.ts';
+import { projectFile } from './files.ts';
 import { describeFirstIssue, InputError } from './input-error.ts';
 import { readPlainYaml } from './plain-yaml.ts';
 import { storeUri } from './remote/store-uri.ts';
@@ -150,7 +151,11 @@ export async function loadWorkerSettings(
 
 /** What holds without a file. */
 export function usualWorkerSettings(): WorkerSettings {
-  return withAbsolutePaths(workerSettingsSchema.parse({}));
+  const usual = withAbsolutePaths(workerSettingsSchema.parse({}));
+  // A config in a folder without prompts, prices and models takes those of the project (`loadConfig`).
+  const withOwn = (folders: readonly string[], name: string) => [...new Set([...folders, projectFile(name)])];
+  const { configs, models } = usual;
+  return { ...usual, configs: withOwn(configs, 'configs'), models: withOwn(models, 'data') };
 }
 
 /** @throws InputError that names file and field */

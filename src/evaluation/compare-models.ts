@@ -38,6 +38,8 @@ export interface Comparison {
   pValue: number;
   /** Whether choices were ranked by losses on one side, and written on the other: the scores differ by that too. */
   rankedOtherwise?: true;
+  /** Whether the answers of one side were scored by another program, or by another measure of it. */
+  scoredOtherwise?: true;
   /** Corrected by Holm for the benchmarks that were compared at once; of the main measure of each. */
   adjustedPValue?: number;
 }
@@ -53,7 +55,7 @@ export function comparePaired(
   second: ReadonlyMap<string, number>,
   bootstrap: BootstrapSettings,
   imageOf: (id: string) => ImageOfQuestion = () => undefined,
-): Omit<Comparison, 'set' | 'title' | 'measure' | 'adjustedPValue' | 'rankedOtherwise'> {
+): Omit<Comparison, 'set' | 'title' | 'measure' | 'adjustedPValue' | 'rankedOtherwise' | 'scoredOtherwise'> {
   const ids = [...first.keys()].filter((id) => second.has(id));
   const pairs = ids.map((id) => [first.get(id) as number, second.get(id) as number] as const);
   const mean = (values: number[]) =>
@@ -180,7 +182,11 @@ async function compareSets(first: Evaluation, second: Evaluation, bootstrap: Boo
   const { set, title } = first.scores;
   // The trainers' choices are those of the lowest loss too.
   const isWritten = ({ scores }: Evaluation) => scores.ranking === 'written';
-  const otherwise = isWritten(first) === isWritten(second) ? {} : { rankedOtherwise: true as const };
+  const scorerOf = ({ scores: { imported } }: Evaluation) => imported && `${imported.program} ${imported.measure}`;
+  const otherwise = {
+    ...(isWritten(first) !== isWritten(second) && { rankedOtherwise: true as const }),
+    ...(scorerOf(first) !== scorerOf(second) && { scoredOtherwise: true as const }),
+  };
   return Object.keys(first.scores.measures).flatMap((measure) => {
     // An evaluation of an earlier version has no numbers of images.
     const isNumbered = (line: QuestionScoreLine) => line.measure === measure && line.image !== undefined;

@@ -21,11 +21,15 @@ export function describeChange(pair: PairComparison, level: number): string {
   const facts = (pValue: number) => `(${describeP(pValue)}, ${counted})`;
   if (won > lost) {
     const pValue = mcNemarWorse(won, lost);
-    return `gain of ${size} is ${pValue <= level ? '' : 'not '}significant ${facts(pValue)}`;
+    const verdict = level >= 1 ? '' : ` is ${pValue <= level ? '' : 'not '}significant`;
+    return `gain of ${size}${verdict} ${facts(pValue)}`;
   }
   const isTolerated = pair.pValue <= level && !worse;
   if (isTolerated)
     return `drop of ${size} is within the tolerance of ${(100 * tolerance).toFixed(1)} ${facts(pair.pValue)}`;
+  // The tolerance alone decides.
+  if (level >= 1)
+    return `drop of ${size} is beyond the tolerance of ${(100 * tolerance).toFixed(1)} ${facts(pair.pValue)}`;
   return `drop of ${size} is ${worse ? '' : 'not '}significant ${facts(pair.pValue)}`;
 }
 
@@ -55,5 +59,7 @@ export function describeP(pValue: number): string {
  * @param level of the test; 1 leaves the decision to the tolerance, and one question is enough
  */
 export function fewestQuestions(level: number, types = 1): number {
+  // No corrected p-value is larger than 1.
+  if (level >= 1) return 1;
   return Math.max(1, Math.ceil(Math.log2(types / level) - 1e-9));
 }

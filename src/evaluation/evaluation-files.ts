@@ -119,3 +119,9 @@ export async function writeEvaluation(
 export function hashOfWeights(files: Readonly<Record<string, string>>): string {
   return hashValue(Object.fromEntries(Object.entries(files).filter(([file]) => file.endsWith('.safetensors'))));
 }
+
+/** The name of a set that has none but its file's, as configs name sets; `otherwise` where nothing of it is left. */
+export function setNameOf(name: string, otherwise: string): string {
+  const plain = name.toLowerCase().replace(/[^a-z0-9._-]+/g, '-');
+  return plain.replace(/^[^a-z0-9]+/, '') || otherwise;
+}

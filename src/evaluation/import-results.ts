@@ -6,9 +6,12 @@ import { basename } from 'node:path';
 import { z } from 'zod';
 import { InputError } from '../core/input-error.ts';
 import { emptyRecord } from '../core/records.ts';
-import { rowError, type TableRow, tableRows } from '../datasets/tables/index.ts';
+import { formatOf, rowError, type TableRow, tableRows } from '../datasets/tables/index.ts';
+import { rowsOfJsonLines } from '../datasets/tables/json-lines.ts';
 import type { Measures } from './benchmarks/benchmark.ts';
 import { isGivenMmmuAnswer } from './benchmarks/mmmu-answers.ts';
+import { setNameOf } from './evaluation-files.ts';
+import { readPythonList } from './python-text.ts';
 
 export interface ImportedResults {
   program: 'lmms-eval' | 'VLMEvalKit';
@@ -55,8 +58,12 @@ async function* rowsOf(file: string): AsyncGenerator<TableRow> {
     const remedy = 'Have VLMEvalKit write XLSX or TSV (PRED_FORMAT=tsv), or save the sheet as CSV';
     throw new InputError({ file, problem: 'is an Excel file of the old format, which is not read', remedy });
   }
-  if (/\.xlsx$/i.test(file)) yield* (await import('../datasets/tables/excel.ts')).rowsOfExcel(file);
-  else yield* tableRows(file);
+  if (/\.xlsx$/i.test(file)) {
+    yield* (await import('../datasets/tables/excel.ts')).rowsOfExcel(file);
+    return;
+  }
+  const format = await formatOf(file);
+  yield* format === 'jsonl' ? rowsOfJsonLines(file, { isFromPython: true }) : tableRows(file, format);
 }
 
 function programOf(file: string, row: TableRow): ImportedResults['program'] {
@@ -68,13 +75,7 @@ function programOf(file: string, row: TableRow): ImportedResults['program'] {
 
 /** `20261129_101500_samples_pope.jsonl` is of `pope`. */
 function setOf(name: string): string {
-  const plain = /_samples_(.+)\.jsonl?$/.exec(name)?.[1] ?? name.replace(/\.[^.]+$/, '');
-  return (
-    plain
-      .toLowerCase()
-      .replace(/[^a-z0-9._-]+/g, '-')
-      .slice(0, 64) || 'imported'
-  );
+  return setNameOf(/_samples_(.+)\.jsonl?$/.exec(name)?.[1] ?? name.replace(/\.[^.]+$/, ''), 'imported');
 }
 
 interface Result {
@@ -159,8 +160,7 @@ function resultOf(file: string, row: TableRow): Result {
   const index = z.union([z.string().min(1), z.number()]).safeParse(row.values.get('index'));
   if (!index.success) throw rowError(file, row, 'index', 'is missing');
   const column = scoreColumns.find((name) => row.values.has(name)) ?? 'hit';
-  const cell = row.values.get(column);
-  const written = typeof cell === 'string' ? (truth[cell.toLowerCase()] ?? Number(cell.trim() || Number.NaN)) : cell;
+  const written = column === 'eval_score' ? shortAnswerScore(file, row) : numberIn(row.values.get(column));
   const score = share.safeParse(written);
   if (!score.success) throw rowError(file, row, column, 'must be a score of 0 to 1');
   const text = row.values.get('prediction');
@@ -171,6 +171,33 @@ function resultOf(file: string, row: TableRow): Result {
     question: typeof question === 'string' ? question : undefined,
   };
   return { ...known, text: text === undefined || text === null ? '' : String(text) };
+}
+
+/** A number or a truth value, also as a text. */
+function numberIn(cell: unknown): unknown {
+  if (typeof cell !== 'string') return typeof cell === 'boolean' ? Number(cell) : cell;
+  return truth[cell.toLowerCase()] ?? Number(cell.trim() || Number.NaN);
+}
+
+const matchesSchema = z.array(z.number()).min(1);
+/** Answers that are less like every reference than this count as wrong (ANLS). */
+const LEAST_CLOSENESS = 0.5;
+
+/**
+ * What VLMEvalKit adds up of a short answer (`hit_calculate` of `vlmeval/dataset/utils/vqa_eval.py`), by the data set in the
+ * file's name. `eval_score` is always the mean over the references; of documents it is a mean of distances, 0 for the same words.
+ */
+function shortAnswerScore(file: string, row: TableRow): unknown {
+  const isDistance = /DocVQA|InfoVQA/i.test(basename(file));
+  const isBest = /ChartQA|OCRVQA/i.test(basename(file)) && row.values.has('eval_match');
+  if (!isDistance && !isBest) return numberIn(row.values.get('eval_score'));
+  const cell = row.values.get('eval_match');
+  const items = typeof cell === 'string' ? readPythonList(cell) : cell;
+  const { success, data } = matchesSchema.safeParse(Array.isArray(items) ? items.map(numberIn) : items);
+  if (!success) throw rowError(file, row, 'eval_match', 'must be a list of numbers, one a reference');
+  if (!isDistance) return Math.max(...data);
+  const closeness = 1 - Math.min(...data);
+  return closeness < LEAST_CLOSENESS ? 0 : closeness;
 }
 
 function groupsIn(values: ReadonlyMap<string, unknown>): Record<string, string> {

@@ -22,7 +22,7 @@ const deciders: Record<string, string> = {
 
 /** The last round that is built upon; the last round where no gate has decided. */
 export function lastGoodRound(rounds: readonly ReportRound[]): ReportRound | undefined {
-  return rounds.findLast(({ gate }) => gate?.accepted !== false) ?? rounds.at(-1);
+  return rounds.findLast(({ gate }) => gate?.accepted) ?? rounds.at(-1);
 }
 
 /** `+5.7`, against the round that it is built on. */

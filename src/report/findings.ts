@@ -5,7 +5,7 @@
 import { valueIn } from '../core/records.ts';
 import { describeP, fewestQuestions } from '../evaluation/describe-change.ts';
 import type { PairComparison, RoundComparison } from '../evaluation/round-comparison.ts';
-import { mcNemarWorse } from '../evaluation/statistics/paired-tests.ts';
+import { holmAdjusted, mcNemarWorse } from '../evaluation/statistics/paired-tests.ts';
 import { lastGoodRound } from './decisions.ts';
 import type { ReportRound } from './report-input.ts';
 
@@ -32,7 +32,9 @@ interface TypeFacts {
   /** Validation questions of the type; undefined where no comparison counts them. */
   questions?: number | undefined;
   pair?: PairComparison | undefined;
-  /** Requests drawn for it in all rounds, and their share of all requests. */
+  /** That chance explains a gain, by Holm's correction for all types tested at once; 1 without a comparison. */
+  pGain: number;
+  /** Requests drawn for it in the rounds that are built upon, and their share of all of those. */
   drawn: number;
   share: number;
 }
@@ -71,7 +73,10 @@ export const findingKinds = {
     find: ({ types, fewest, isCompared }) => {
       const known = enough(types, fewest);
       const worst = lowest(known, ({ now }) => -now);
-      return worst === undefined || known.length < 2 ? [] : [`${worst.type} is worst: ${wrongNow(worst, isCompared)}`];
+      const best = lowest(known, ({ now }) => now);
+      return worst === undefined || worst.now === best?.now
+        ? []
+        : [`${worst.type} is worst: ${wrongNow(worst, isCompared)}`];
     },
   },
   gained: {
@@ -79,7 +84,9 @@ export const findingKinds = {
     when: 'the question type whose error fell most, where chance does not explain it',
     example: 'count gained most: 60.0 % → 30.0 % wrong (p < 0.001, 40 questions), sampled 60 times',
     find: ({ types, fewest, level }) => {
-      const gained = enough(types, fewest).filter(({ pair }) => pair !== undefined && isGain(pair, level));
+      const gained = enough(types, fewest).filter(
+        ({ pair, pGain }) => pair !== undefined && pair.won > pair.lost && pGain <= level,
+      );
       const most = lowest(gained, ({ before, now }) => now - before);
       if (most === undefined) return [];
       const often = most.drawn > 0 ? `, sampled ${times(most.drawn)}` : ', though never sampled';
@@ -93,9 +100,7 @@ export const findingKinds = {
     when: 'question types whose error rose by 3 points or more, and whether chance explains it',
     example: 'place got worse although sampled most: 60.0 % → 70.0 % wrong (p 0.063, 40 questions; perhaps chance)',
     find: ({ types, fewest, level }) => {
-      const fell = enough(types, fewest).filter(
-        ({ before, now, pair }) => pair !== undefined && 100 * (now - before) >= smallChange,
-      );
+      const fell = enough(types, fewest).filter((one) => one.pair !== undefined && pointsWorse(one) >= smallChange);
       fell.sort((left, right) => pOf(left) - pOf(right) || right.now - right.before - (left.now - left.before));
       return fell.slice(0, mostOfAKind).map((one) => {
         const chance = (one.pair?.pValue ?? 1) > level ? '; perhaps chance' : '';
@@ -109,8 +114,10 @@ export const findingKinds = {
     example: 'shape was sampled 90 times (34 % of all requests) and has not moved: 50.0 % → 50.0 % wrong',
     find: ({ types, fewest }) => {
       const often = enough(types, fewest).filter(
-        ({ share, pair, now, before }) =>
-          share >= oftenSampled / types.length && pair !== undefined && 100 * Math.abs(now - before) < smallChange,
+        (one) =>
+          one.share >= oftenSampled / types.length &&
+          one.pair !== undefined &&
+          Math.abs(pointsWorse(one)) < smallChange,
       );
       often.sort((left, right) => right.drawn - left.drawn);
       return often
@@ -127,7 +134,7 @@ export const findingKinds = {
     example: 'glare and haze: too few questions to say (2 and 3; it takes 7)',
     find: ({ types, fewest }) => {
       const few = types.filter(({ questions }) => questions !== undefined && questions < fewest);
-      if (few.length === 0) return [];
+      if (few.length === 0 || !Number.isFinite(fewest)) return [];
       const counts = inWords(few.map(({ questions }) => String(questions)));
       return [`${inWords(few.map(({ type }) => type))}: too few questions to say (${counts}; it takes ${fewest})`];
     },
@@ -141,7 +148,7 @@ export const findingKinds = {
   },
   ended: {
     title: 'ended early',
-    when: 'another rule ended the run: a target, a plateau, nothing new to learn from',
+    when: 'another rule ended the run: a target, a plateau',
     example: 'The run ended after round 2: 80.1 % on the validation questions reach the target of 80 %',
     find: ({ stop }) =>
       stop === undefined || stop.rule === 'budget' || stop.rule === 'rounds'
@@ -168,17 +175,22 @@ export function findings(input: FindingsInput): Finding[] {
     find(facts).map((sentence) => ({
       kind: kind as FindingKind,
       sentence,
-      about: kind === 'few' ? undefined : facts.types.find(({ type }) => sentence.startsWith(`${type} `))?.type,
+      about: kind === 'few' ? undefined : typeAtStart(sentence, facts),
     })),
   );
 }
 
 function factsOf({ rounds, comparison, level }: FindingsInput): Facts {
   const first = rounds[0]?.validation.errorByType ?? {};
-  const last = lastGoodRound(rounds)?.validation.errorByType ?? {};
-  const requests = (type: string) => total(rounds.map(({ sampledByType }) => valueIn(sampledByType, type) ?? 0));
-  const all = total(rounds.flatMap(({ sampledByType }) => Object.values(sampledByType)));
-  const types = Object.entries(last).map(([type, now]): TypeFacts => {
+  const good = lastGoodRound(rounds);
+  const last = good?.validation.errorByType ?? {};
+  // What was drawn for a round that was set aside is not in the model.
+  const builtUpon = rounds.filter(({ round, gate }) => gate?.accepted !== false && round <= (good?.round ?? 0));
+  const requests = (type: string) => total(builtUpon.map(({ sampledByType }) => valueIn(sampledByType, type) ?? 0));
+  const all = total(builtUpon.flatMap(({ sampledByType }) => Object.values(sampledByType)));
+  const names = Object.keys(last);
+  const pGains = holmAdjusted(names.map((type) => pOfGain(valueIn(comparison?.byType, type))));
+  const types = Object.entries(last).map(([type, now], place): TypeFacts => {
     const pair = valueIn(comparison?.byType, type);
     const drawn = requests(type);
     return {
@@ -186,6 +198,7 @@ function factsOf({ rounds, comparison, level }: FindingsInput): Facts {
       now,
       before: valueIn(first, type) ?? now,
       pair,
+      pGain: pGains[place] ?? 1,
       questions: pair?.questions ?? questionsOf(rounds.at(-1), type),
       drawn,
       share: all === 0 ? 0 : drawn / all,
@@ -225,8 +238,15 @@ function although({ type, drawn, share }: TypeFacts, types: readonly TypeFacts[]
   return share >= oftenSampled / types.length ? ' although sampled often' : '';
 }
 
-function isGain(pair: PairComparison, level: number): boolean {
-  return pair.won > pair.lost && pOfGain(pair) <= level;
+/** How many points more of its questions are wrong: by counts, as differences of shares would miss a limit by their last bit. */
+function pointsWorse({ pair, before, now }: TypeFacts): number {
+  return pair === undefined ? 100 * (now - before) : (100 * (pair.lost - pair.won)) / pair.questions;
+}
+
+/** The longest one, where a name is the beginning of another. */
+function typeAtStart(sentence: string, { types }: Facts): string | undefined {
+  const found = types.map(({ type }) => type).filter((type) => sentence.startsWith(`${type} `));
+  return found.sort((left, right) => right.length - left.length)[0];
 }
 
 function pOfGain(pair: PairComparison | undefined): number {

@@ -1,7 +1,7 @@
 /** Whether a run's teacher costs money, and about how much. */
 import type { Config } from '../config/schema.ts';
+import { isOnThisMachine } from '../core/access.ts';
 import { configError } from '../core/input-error.ts';
-import { isOpenAi } from '../teacher/chat-client.ts';
 import { countTokens } from '../teacher/count-tokens.ts';
 import { imageTokens } from '../teacher/image-tokens.ts';
 import { costOf, type TokenPrice } from '../teacher/prices.ts';
@@ -25,8 +25,11 @@ export async function teacherPrice(context: TeacherContext): Promise<TokenPrice 
   if (price !== undefined) return price.input + price.output > 0 ? price : undefined;
   // A server of one's own serves models that no list has a price of.
   if (context.config.teacher.serve !== undefined) return undefined;
-  const isService = settings.provider !== 'openai' || settings.baseUrl === undefined || isOpenAi(settings.baseUrl);
-  return isService ? 'unknown' : undefined;
+  if (settings.provider !== 'openai' || settings.baseUrl === undefined) return 'unknown';
+  const address = new URL(settings.baseUrl);
+  // What is reached over https is somebody's service (OpenRouter, Together, Azure's own protocol of OpenAI), until the config
+  // says `budget: none`.
+  return address.protocol === 'https:' && !isOnThisMachine(address) ? 'unknown' : undefined;
 }
 
 /**
@@ -59,15 +62,24 @@ const tokensOfFacts = 150;
 const tokensOfExample = 90;
 const usualAnswerTokens = 200;
 
-/** By the prompt, before there are requests; undefined for a teacher that is free, and without rounds. */
-export async function estimateRun(context: TeacherContext): Promise<RunPrice | undefined> {
+/**
+ * By the prompt, before there are requests; undefined for a teacher that is free, or is asked nothing.
+ *
+ * @param others of the whole run, besides those for samples and their verification
+ */
+export async function estimateRun(
+  context: TeacherContext,
+  others: readonly { requests: number; cost: number; maximumCost: number }[] = [],
+): Promise<RunPrice | undefined> {
   const { config } = context;
   const { teacher, sampling, rounds, verify } = config;
   const price = await teacherPrice(context);
-  if (price === undefined || rounds === 0) return undefined;
+  const sum = (of: (one: (typeof others)[number]) => number) => others.reduce((total, one) => total + of(one), 0);
   const requests = rounds * sampling.requests;
+  const besides = sum((one) => one.requests);
+  if (price === undefined || requests + besides === 0) return undefined;
   const limit = limitedBudget(teacher)?.limit;
-  if (price === 'unknown') return { requests, limit };
+  if (price === 'unknown') return { requests: requests + besides, limit };
   const { system, user } = await readGenerationPrompt(config, generationPromptFile(config));
   const { longestSide, detail } = teacher.images;
   const image = showsImages(config)
@@ -83,8 +95,12 @@ export async function estimateRun(context: TeacherContext): Promise<RunPrice | u
       completionTokens: (requests + again) * Math.min(answer, teacher.maximumTokens),
     });
   return {
-    requests: requests + again,
-    cost: { likely: cost(usualAnswerTokens), most: cost(teacher.maximumTokens), currency: price.currency },
+    requests: requests + again + besides,
+    cost: {
+      likely: cost(usualAnswerTokens) + sum((one) => one.cost),
+      most: cost(teacher.maximumTokens) + sum((one) => one.maximumCost),
+      currency: price.currency,
+    },
     limit,
   };
 }

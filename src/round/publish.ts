@@ -97,7 +97,10 @@ async function modelFiles(folder: string): Promise<string[]> {
     .filter((name) => !stepsOwn.test(name));
 }
 
-async function modelCard({ run, round, kind, license, baseModel }: ModelToPublish, base: string): Promise<string> {
+async function modelCard(
+  { run, round, kind, license, config, baseModel }: ModelToPublish,
+  base: string,
+): Promise<string> {
   const lineage = await trainedOn(run.root, round);
   const scores = await scoresOfRounds(run, [round]);
   const metadata = {
@@ -111,7 +114,9 @@ async function modelCard({ run, round, kind, license, baseModel }: ModelToPublis
   const what = kind === 'adapter' ? 'A LoRA adapter (PEFT)' : 'A merged model';
   const data =
     lineage.length === 0
-      ? 'No generated data: it was trained on the base datasets alone.\n'
+      ? config.finetune.round0Adapter === undefined
+        ? 'No generated data: it was trained on the base datasets alone.\n'
+        : 'None in this run, whose round 0 took an adapter that was trained before: `finetune.round0Adapter`.\n'
       : `Besides the base datasets, questions that a teacher model wrote for the question types that the model was worst at:\n\n${lineageTable(lineage)}`;
   return `---
 ${stringify(metadata)}---

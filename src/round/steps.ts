@@ -59,14 +59,16 @@ export const steps = {
     folder: { of: 'run', name: 'prepared-data' },
     queue: 'cpu',
     activity: 'prepareData',
+    asksTeacher: true,
     firstRound: 0,
     minutes: 360,
     local: ['*'],
     resume: [],
     description: 'make the data that data.scenes asks for, and check every file and image',
     writes: '`prepared-data/`, once a run and on each machine: every file and image is checked',
-    summary: ({ questions, images, leftOut: records }: PrepareDataOutcome) =>
-      `${questions} questions, ${images} images${records ? `; records left out: ${describeCounts(records)}` : ''}`,
+    summary: ({ questions, images, leftOut: records, notes = [] }: PrepareDataOutcome) =>
+      `${questions} questions, ${images} images${records ? `; records left out: ${describeCounts(records)}` : ''}` +
+      notes.map((note) => `; ${note}`).join(''),
   },
   embed: {
     folder: { of: 'run', name: 'embeddings' },
@@ -189,7 +191,7 @@ export const steps = {
     activity: 'evaluate',
     asksTeacher: true,
     firstRound: 0,
-    minutes: 30,
+    minutes: 360,
     shards: { folder: 'evaluate-shards', queue: 'gpu', minutes: 360 },
     local: [...trainerFiles, 'questions.jsonl'],
     resume: ['*.part.jsonl'],

@@ -9,7 +9,10 @@ import { promptFormSchema } from '../model/families/prompt-form.ts';
 import { imageFieldsSchema } from '../trainer/protocol.ts';
 import type { GeneratedToken, GenerationEnd, PromptLogprobs } from './engine.ts';
 
-/** How the name of a folder begins that an engine's process has for itself: it removes it when whoever started it is gone. */
+/**
+ * How the name of a folder begins that an engine's process has for itself. On TensorFlow it removes it when whoever started it is
+ * gone; on PyTorch the system kills the process then, and the folder stays.
+ */
 export const temporaryFolder = 'dataengine-engine-';
 
 const positiveInteger = z.number().int().positive();

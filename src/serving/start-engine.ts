@@ -111,9 +111,9 @@ function tensorflowEngine(): TrainerCommand {
 
 /** A model's name for people: that of its directory; for a `merged` those of the two above, a run's and its round's. */
 export function nameOf(directory: string): string {
-  const parts = directory.split(/[\\/]/);
+  const parts = directory.split(/[\\/]/).filter((part) => part !== '');
   const name = parts.at(-1) ?? '';
-  return name === 'merged' ? parts.slice(-3, -1).join('-') : name;
+  return (name === 'merged' && parts.slice(-3, -1).join('-')) || name;
 }
 
 type Child = ChildProcessByStdio<Writable, Readable, Readable>;

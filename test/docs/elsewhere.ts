@@ -71,6 +71,7 @@ export const elsewhere: Record<string, string> = {
     'test/cli/hub-commands.test.ts',
   'dataengine hub pull me/my-dataset --output data/my-dataset': 'test/cli/hub-commands.test.ts',
   'dataengine serve runs/demo': 'test/cli/serve-command.test.ts',
+  'dataengine serve runs/demo-seed1': 'test/cli/serve-command.test.ts',
   'npm run schema': 'test/config/load-config.test.ts',
   'npm run dataengine -- doctor': 'test/scripts/doctor.test.ts',
   'npm run setup -- --python': 'test/scripts/setup/python.test.ts',

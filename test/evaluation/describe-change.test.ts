@@ -87,6 +87,7 @@ describe('the fewest questions with which the gate can call a type worse', () =>
     [0.05, 9, 8],
     [0.0625, 1, 4],
     [1, 1, 1],
+    [1, 9, 1],
   ])('at the level %s with %s types: %s', (level, types, fewest) => {
     expect(fewestQuestions(level, types)).toBe(fewest);
     const names = Array.from({ length: types }, (_, index) => `type-${index}`);

@@ -64,11 +64,7 @@ describe('what stands out in a run', () => {
     (kind) => {
       const rounds = kind === 'ended' ? ends.ended : ends.budget;
       const example = findingKinds[kind].example;
-      expect(
-        ofKind(kind, rounds).map((one) =>
-          one.replace(/shape was sampled 90 times \(\d+ %/, 'shape was sampled 90 times (34 %'),
-        ),
-      ).toContain(example);
+      expect(ofKind(kind, rounds)).toContain(example);
     },
   );
 

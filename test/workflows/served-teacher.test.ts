@@ -272,7 +272,9 @@ test('the steps of a round that ask it run on the queue of the GPU workers', asy
   const run = { taskQueue: queues.cpu, workflowId: queues.cpu, args: [{ config: 'tiny.yaml' }] };
   await cpu.runUntil(gpu.runUntil(() => environment.temporal.client.workflow.execute('dataEngine', run)));
   expect(calls.gpu).toEqual(
-    ['finetune', 'merge', 'evaluateShard', 'evaluateShard', 'evaluate', 'classify'].map((name) => `${name} 0`),
+    ['prepareData', 'finetune', 'merge', 'evaluateShard', 'evaluateShard', 'evaluate', 'classify'].map(
+      (name) => `${name} 0`,
+    ),
   );
   expect(calls.cpu).toContain('gate 0');
   // A GPU worker has them all.

@@ -1,16 +1,13 @@
 /** Rows of the first sheet of an Excel file (`.xlsx`), such as VLMEvalKit writes. */
-import { readFile, stat } from 'node:fs/promises';
 import { unzipSync, zipSync } from 'fflate';
 import { InputError } from '../../core/input-error.ts';
+import { readRegularFile } from '../../core/regular-file.ts';
 import type { TableRow } from './table-row.ts';
 
 /** Of the file, and of all that it unpacks to. */
 const LIMITS = { packed: 32 * 2 ** 20, unpacked: 192 * 2 ** 20 };
-
-/** Whether a file starts as a ZIP archive does. */
-export function isZip(head: Uint8Array): boolean {
-  return Buffer.from(head.subarray(0, 4)).toString('hex') === '504b0304';
-}
+/** Of all cells up to the last row and column: the reader fills in the empty ones. */
+const MOST_CELLS = 2 ** 24;
 
 /**
  * The rows below the first one, which has the names of the columns; empty cells are left out. The whole sheet is in memory.
@@ -26,24 +23,21 @@ export async function* rowsOfExcel(file: string): AsyncGenerator<TableRow> {
     for (const [column, cell] of cells.entries()) {
       const name = names[column] ?? '';
       if (name !== '' && cell !== null && !values.has(name))
-        values.set(name, cell instanceof Date ? cell.toISOString() : cell);
+        values.set(name, cell instanceof Date ? cell.toJSON() : cell);
     }
     yield { values, place: { line: index + 1 } };
   }
 }
 
 async function readFirstSheet(file: string) {
-  const { size } = await stat(file).catch(() => {
-    throw new InputError({ file, problem: 'is missing', remedy: 'Name a file that is there' });
-  });
-  if (size > LIMITS.packed) throw tooLarge(file, `has ${megabytes(size)} MB`, LIMITS.packed);
-  const unpacked = unpack(file, await readFile(file));
+  const unpacked = unpack(file, await readRegularFile(file, LIMITS.packed));
   const { readSheet } = await import('read-excel-file/node');
   try {
+    for (const part of Object.values(unpacked)) requireFewCells(file, part);
     // Packed again without compression: the reader would trust what the archive says of its own sizes.
     return await readSheet(Buffer.from(zipSync(unpacked, { level: 0 })));
   } catch (error) {
-    throw notExcel(file, error);
+    throw error instanceof InputError ? error : notExcel(file, error);
   }
 }
 
@@ -53,9 +47,10 @@ function unpack(file: string, content: Uint8Array): Record<string, Uint8Array> {
   let unpacked: Record<string, Uint8Array>;
   try {
     unpacked = unzipSync(content, {
-      filter: ({ name, originalSize }) => {
+      filter: ({ name, size, originalSize }) => {
         if (!/\.(xml|rels)$/i.test(name)) return false;
-        total += originalSize;
+        // What is not compressed is as long as it is packed, whatever the archive says.
+        total += Math.max(size, originalSize);
         if (total > LIMITS.unpacked) throw tooLarge(file, 'unpacks to more', LIMITS.unpacked);
         return true;
       },
@@ -64,6 +59,26 @@ function unpack(file: string, content: Uint8Array): Record<string, Uint8Array> {
     throw error instanceof InputError ? error : notExcel(file, error);
   }
   return unpacked;
+}
+
+const startOfRowOrCell = /<(?:[\w.-]+:)?(?:row|c)(?=[\s/>])((?:[^"'<>]|"[^"<]*"|'[^'<]*')*)>/g;
+const placeAttribute = /\sr\s*=\s*(?:"([^"]*)"|'([^']*)')/;
+
+/** @throws InputError for a row or cell so far from the others that filling in what is between would take all memory */
+function requireFewCells(file: string, part: Uint8Array): void {
+  let [lastRow, lastColumn] = [1, 1];
+  const text = Buffer.from(part.buffer, part.byteOffset, part.byteLength).toString('latin1');
+  for (const [, attributes = ''] of text.matchAll(startOfRowOrCell)) {
+    const [, double, place = double] = placeAttribute.exec(attributes) ?? [];
+    if (place === undefined) continue;
+    const [, column = '', row = 'Infinity'] = /^([A-Z]{0,3})(\d{1,7})$/.exec(place) ?? [];
+    lastRow = Math.max(lastRow, Number(row));
+    const columnNumber = [...column].reduce((sum, letter) => 26 * sum + letter.charCodeAt(0) - 64, 0);
+    lastColumn = Math.max(lastColumn, columnNumber);
+    if (lastRow * lastColumn <= MOST_CELLS) continue;
+    const problem = `has a row or cell at '${place}', and an Excel file may have ${MOST_CELLS} cells`;
+    throw new InputError({ file, problem, remedy: 'Save the sheet as CSV' });
+  }
 }
 
 const megabytes = (bytes: number) => Math.round(bytes / 2 ** 20);

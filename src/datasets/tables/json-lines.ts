@@ -14,17 +14,27 @@ const rowSchema = z.record(z.string(), z.unknown());
 /**
  * The rows of a file of one JSON object a line; empty lines are skipped.
  *
+ * @param options.isFromPython NaN and infinities, which Python's `json` writes and JSON does not have, are read as null
  * @throws InputError naming the line that is not a JSON object or not UTF-8, or is longer than 64 MiB
  */
-export async function* rowsOfJsonLines(file: string): AsyncGenerator<TableRow> {
+export async function* rowsOfJsonLines(file: string, { isFromPython = false } = {}): AsyncGenerator<TableRow> {
   let line = 0;
   for await (const bytes of linesOf(file)) {
     line += 1;
     const text = utf8Text(bytes, { file, line }).replace(/^\ufeff/, '');
     if (text.trim() === '') continue;
-    const value = parseJson(text, file, rowSchema, line);
+    const value = parseJson(isFromPython ? withoutNonFinite(text) : text, file, rowSchema, line);
     yield { values: new Map(Object.entries(value)), place: { line } };
   }
+}
+
+function withoutNonFinite(text: string): string {
+  if (!/NaN|Infinity/.test(text)) return text;
+  let isQuoted = false;
+  return text.replace(/\\.|"|-?Infinity|NaN/gs, (token) => {
+    if (token === '"') isQuoted = !isQuoted;
+    return isQuoted || token === '"' || token.startsWith('\\') ? token : 'null';
+  });
 }
 
 /** The lines of a file, without their line breaks. @throws InputError naming a line that is too long */

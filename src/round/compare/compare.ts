@@ -9,6 +9,7 @@ import type { RunDirectory } from '../../core/run-directory.ts';
 import { writeJson } from '../../core/write-file.ts';
 import { scoringVersion } from '../../evaluation/bad-cases.ts';
 import { describeComparison } from '../../evaluation/describe-change.ts';
+import { readScores, scoresFile } from '../../evaluation/evaluation-files.ts';
 import { findForgotten, sumForgotten } from '../../evaluation/forgetting.ts';
 import { compareRounds, isWorse } from '../../evaluation/round-comparison.ts';
 import { answersFile, readAnswers } from '../evaluate/results.ts';
@@ -71,19 +72,34 @@ export async function compare(context: StepContext): Promise<CompareOutcome> {
   });
   const comparison = await readComparison(directory);
   const { right, lost } = sumForgotten(await readForgotten(directory));
+  const before = earlier.at(-1);
+  const otherwise = before === undefined ? '' : await scoredOtherwise(before, evaluated);
   const { questions, rightBefore, rightNow, pValue } = comparison.overall;
   return {
     ...outcomeOf(done),
     builtOn,
     asksPerson,
     worse: isWorse(comparison),
-    reason: shorten(builtOn === undefined ? '' : describeComparison(comparison, level)),
+    reason: shorten(before === undefined ? '' : otherwise + describeComparison(comparison, level)),
     change: questions === 0 ? 0 : (100 * (rightNow - rightBefore)) / questions,
     pValue,
     remembered: right,
     forgotten: lost,
     samplesPage: asksPerson ? await shownPage(run, join(directory, approvalPage)) : undefined,
   };
+}
+
+type Evaluated = Awaited<ReturnType<typeof finishedStep>>;
+
+/** What to say first where the answers of two rounds were not scored by the same program; else nothing. */
+async function scoredOtherwise(before: Evaluated, now: Evaluated): Promise<string> {
+  const [was, is] = [await scorerOf(before), await scorerOf(now)];
+  return was === is ? '' : `scored by ${is}, before by ${was}: `;
+}
+
+async function scorerOf({ directory, manifest }: Evaluated): Promise<string> {
+  const scores = manifest.outputs[scoresFile] === undefined ? undefined : await readScores(directory);
+  return scores?.imported === undefined ? 'this program' : `${scores.imported.program} (${scores.imported.measure})`;
 }
 
 /** Where a person can open the page. */

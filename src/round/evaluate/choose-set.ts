@@ -12,6 +12,7 @@ import {
   type PromptName,
   type QuestionSettings,
 } from '../../evaluation/benchmarks/index.ts';
+import { setNameOf } from '../../evaluation/evaluation-files.ts';
 import { type EvaluationSet, requireEvaluationSet } from '../evaluation-sets.ts';
 
 export interface SetOptions
@@ -56,13 +57,8 @@ export function chooseSet(given: SetOptions, of?: { config: Config; run: RunDire
   const answerMode = requireMode(benchmark, answers ?? benchmarkOf(benchmark).answerModes[0]);
   const asked = { answerMode, prompt: requirePrompt(benchmark, answerMode, prompt) };
   const questions = questionSettings(benchmark, options);
-  const name = options.tsv === undefined ? benchmark : nameOfTable(file);
+  const name = options.tsv === undefined ? benchmark : setNameOf(basename(file, extname(file)), 'tsv');
   return { name: blind ? `${name}-blind` : name, benchmark, file, images, limit, blind, questions, ...asked };
-}
-
-function nameOfTable(file: string): string {
-  const plain = basename(file, extname(file)).toLowerCase();
-  return plain.replace(/[^a-z0-9._-]+/g, '-').replace(/^[^a-z0-9]+/, '') || 'tsv';
 }
 
 /** The settings of the config, but for those of the command line. */

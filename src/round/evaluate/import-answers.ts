@@ -11,11 +11,12 @@ import { hashInputFile, readJson } from '../../core/read-json.ts';
 import { writeJson, writeJsonLines } from '../../core/write-file.ts';
 import { LETTERS } from '../../datasets/question-text.ts';
 import { isRightScore } from '../../evaluation/bad-cases.ts';
+import { hashOfWeights } from '../../evaluation/evaluation-files.ts';
 import { extractChoice } from '../../evaluation/extract-choice.ts';
 import { type ImportedResults, readResults } from '../../evaluation/import-results.ts';
 import type { EvaluationAnswer } from '../../trainer/job-files.ts';
 import { type EvaluationSet, hashQuestions, requireEvaluationSet } from '../evaluation-sets.ts';
-import { manifestIn } from '../finished-step.ts';
+import { finishedStep, manifestIn } from '../finished-step.ts';
 import { isJudged } from '../judge/work.ts';
 import { contentSettings, type LoopQuestion, readLoopSet } from '../loop-questions.ts';
 import { outcomeOf, type StepContext, type StepOutcome } from '../step-context.ts';
@@ -33,6 +34,8 @@ const infoSchema = z.object({
   measure: z.string(),
   /** Hash of the questions that it answers. */
   questions: z.string(),
+  /** Hash of the weights that gave the answers: the round's, when they were imported. */
+  model: z.string(),
 });
 type ImportInfo = z.output<typeof infoSchema>;
 
@@ -53,7 +56,7 @@ export interface ImportOutcome extends StepOutcome {
  * right where the program says so, and else the one that the answer names; a short answer has the score that the program gave.
  *
  * @param input.measure of a file with several scores of each question
- * @throws InputError when the results are not of exactly these questions
+ * @throws InputError when the results are not of exactly these questions, or the round has no merged model yet
  */
 export async function importAnswers(
   context: StepContext,
@@ -65,13 +68,15 @@ export async function importAnswers(
   const results = await readResults(file);
   const chosen = measureOf(file, results, measure);
   const directory = importDirectory(context, set.name);
+  const answers = answersOf(file, results, chosen, questions);
+  const { manifest: merged } = await finishedStep(run, context.round, 'merge');
   const info: ImportInfo = {
     program: results.program,
     results: basename(file),
     measure: chosen,
     questions: await hashOf(set, questions),
+    model: hashOfWeights(merged.outputs),
   };
-  const answers = answersOf(file, results, chosen, questions);
   const right = answers.filter(({ score = 0 }) => isRightScore(score)).length;
   const done = await runStepOnce({
     directory,
@@ -89,7 +94,7 @@ export async function importAnswers(
 /**
  * The folder of what was imported for a set; undefined where nothing was.
  *
- * @throws InputError when the set has other questions now
+ * @throws InputError when the set has other questions now, or the round another model
  */
 export async function importedAnswers(
   context: Pick<StepContext, 'config' | 'run' | 'round'>,
@@ -99,13 +104,16 @@ export async function importedAnswers(
   const manifest = await manifestIn(context.run, folder);
   if (manifest === undefined) return undefined;
   const info = await readJson(join(folder, infoFile), infoSchema);
-  if (info.questions === (await hashOf(set, await readLoopSet(set, context.run)))) {
+  const { manifest: merged } = await finishedStep(context.run, context.round, 'merge');
+  const isOfModel = info.model === hashOfWeights(merged.outputs);
+  if (isOfModel && info.questions === (await hashOf(set, await readLoopSet(set, context.run)))) {
     return { folder, info, outputs: manifest.outputs };
   }
+  const others = isOfModel ? `of other questions than those of ${set.name}` : "of another model than the round's";
   throw new InputError({
     file: folder,
-    problem: `has imported results of other questions than those of ${set.name}`,
-    remedy: 'Import results of these questions, or delete the folder to have the model evaluated',
+    problem: `has imported results ${others}`,
+    remedy: 'Import results of these questions by this model, or delete the folder to have the model evaluated',
   });
 }
 
@@ -140,10 +148,12 @@ function measureOf(file: string, { measures, asked }: ImportedResults, wanted: s
     const remedy = 'Import results in which each question has a score';
     throw new InputError({ file, problem: `no score is of all questions (${names})`, remedy });
   }
+  const known = wanted === undefined ? undefined : measures[wanted];
+  const lacking = known ? `${wanted} is of ${known.length} of ${asked.size} questions` : `the file has no ${wanted}`;
   throw new InputError({
     file: 'command line',
     field: '--measure',
-    problem: wanted === undefined ? `the file has several scores: ${whole.join(', ')}` : `the file has no ${wanted}`,
+    problem: wanted === undefined ? `the file has several scores: ${whole.join(', ')}` : lacking,
     remedy: `Name one of ${whole.join(', ')}`,
   });
 }

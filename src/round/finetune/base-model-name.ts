@@ -34,5 +34,7 @@ function noteAbout(name: string, onHub: boolean): string {
   const where = onHub
     ? `Its base model is [${name}](https://huggingface.co/${name}) on the Hub.`
     : `Its base model is the folder \`${name}\` of the project that the run was started in. Elsewhere, give its path: \`PeftModel.from_pretrained(base, adapter)\` does not read the name. A config's \`model.hubId\` names a model of the Hub instead.`;
-  return `---\nbase_model: ${name}\nlibrary_name: peft\n---\n\nA LoRA adapter (PEFT). ${where}\n`;
+  // The Hub refuses a card whose base model is no id.
+  const metadata = onHub ? `base_model: ${name}\n` : '';
+  return `---\n${metadata}library_name: peft\n---\n\nA LoRA adapter (PEFT). ${where}\n`;
 }

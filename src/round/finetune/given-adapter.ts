@@ -37,13 +37,24 @@ export async function checkGivenAdapter(
     });
   }
   const file = join(directory, adapterConfigFile);
-  const { r, lora_alpha: alpha } = await readAdapterConfig(file);
-  if (startFrom === 'base' || (r === lora.rank && alpha === lora.alpha)) return;
+  const { r, lora_alpha: alpha, target_modules: targets } = await readAdapterConfig(file);
+  if (startFrom === 'base') return;
+  // Expressions and names of single layers are left to the trainer, which knows the model's layers.
+  const names = Array.isArray(targets) && targets.every((name) => !name.includes('.')) ? targets : lora.targetModules;
+  const differs =
+    names.some((name) => !lora.targetModules.includes(name)) || names.length !== lora.targetModules.length;
+  if (r === lora.rank && alpha === lora.alpha && !differs) return;
+  const [field, is, wanted] =
+    r !== lora.rank
+      ? (['r', r, lora.rank] as const)
+      : alpha !== lora.alpha
+        ? (['lora_alpha', alpha, lora.alpha] as const)
+        : (['target_modules', names.join(', '), lora.targetModules.join(', ')] as const);
   throw new InputError({
     file,
-    field: r === lora.rank ? 'lora_alpha' : 'r',
-    problem: `is ${r === lora.rank ? alpha : r}, but finetune.lora says ${r === lora.rank ? lora.alpha : lora.rank}, and finetune.startFrom: previous goes on from it`,
-    remedy: `Set finetune.lora.rank: ${r} and alpha: ${alpha}, or finetune.startFrom: base`,
+    field,
+    problem: `is ${is}, but finetune.lora says ${wanted}, and finetune.startFrom: previous continues from it`,
+    remedy: `Set finetune.lora.rank: ${r}, alpha: ${alpha} and targetModules: [${names.join(', ')}], or finetune.startFrom: base`,
   });
 }
 

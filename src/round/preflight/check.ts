@@ -23,6 +23,9 @@ export interface PreflightCheck {
   steps?: readonly StepName[];
   /** Whether the config has anything to check. */
   applies?(context: PreflightContext): boolean;
-  /** @returns what a person should know although nothing is wrong @throws InputError for what is wrong */
-  find(context: PreflightContext): Promise<string[] | undefined>;
+  /**
+   * @param step by hand, where it is for one
+   * @returns what a person should know although nothing is wrong @throws InputError for what is wrong
+   */
+  find(context: PreflightContext, step?: StepName): Promise<string[] | undefined>;
 }

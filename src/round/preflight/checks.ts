@@ -10,16 +10,18 @@ import { imageFields } from '../../trainer/supervisor/image-fields.ts';
 import { withPool } from '../dataset-paths.ts';
 import { evaluatedImages } from '../evaluation-set.ts';
 import { configuredSets } from '../evaluation-sets.ts';
+import { checkGivenAdapter } from '../finetune/given-adapter.ts';
 import { isJudged, judgeTools } from '../judge/work.ts';
 import { readLoopQuestions } from '../loop-questions.ts';
 import { asksTeacher } from '../paid-teacher.ts';
 import { generationPromptFile, readGenerationPrompt, readShortAnswerPrompt } from '../prompt-file.ts';
+import type { StepName } from '../steps.ts';
 import { refuseUnknownPrice, teacherOf } from '../teacher.ts';
 import { verifies } from '../verify/verify.ts';
 import { verificationTemplates } from '../verify/work.ts';
 import type { PreflightCheck, PreflightContext } from './check.ts';
 import { describeGate } from './gate-reach.ts';
-import { modelBytes, requireWholeModel } from './model-directory.ts';
+import { modelBytes, requireImageModel, requireWholeModel } from './model-directory.ts';
 import { requireKey, requireKnownModel } from './teacher-server.ts';
 
 const makesSamples = ({ config }: PreflightContext) => config.rounds > 0;
@@ -97,6 +99,28 @@ export const preflightChecks: readonly PreflightCheck[] = [
       const { image, path } = config.model;
       if (image && (await fileExists(join(path, 'config.json')))) await imageFields(path, image);
       return notes;
+    },
+  },
+  {
+    what: 'the adapter that round 0 takes',
+    known: 'files',
+    steps: ['prepare-data'],
+    applies: ({ config }) => config.finetune.round0Adapter !== undefined,
+    find: async ({ config }) => {
+      const { round0Adapter } = config.finetune;
+      if (round0Adapter !== undefined) await checkGivenAdapter(round0Adapter, config);
+      return undefined;
+    },
+  },
+  {
+    what: 'the files of the model that images are compared by',
+    known: 'files',
+    steps: ['prepare-data', 'embed'],
+    applies: (context) => makesSamples(context) && context.config.sampling.embeddings !== undefined,
+    find: async ({ config }) => {
+      const { embeddings } = config.sampling;
+      if (embeddings !== undefined) await requireImageModel(embeddings.model);
+      return undefined;
     },
   },
   {
@@ -210,13 +234,15 @@ async function requirePool(context: PreflightContext): Promise<string[]> {
 }
 
 /** A checkpoint keeps the adapter and its optimizer's state; what is merged is as large as the model. */
-async function requireSpace({ config, run }: PreflightContext): Promise<undefined> {
+async function requireSpace({ config, run }: PreflightContext, step?: StepName): Promise<undefined> {
   const size = await modelBytes(config.model.path);
   if (size === 0) return;
   const left: number[] = [];
   for (let round = 0; round <= config.rounds; round += 1) {
     if (!(await fileExists(join(roundDirectory(run, round), 'merged', 'manifest.json')))) left.push(round);
   }
+  // A step by hand makes one; of a run in a store, finished rounds need not be on this disk.
+  if (step !== undefined || run.stored !== undefined) left.splice(1);
   const needed = size * left.length;
   const free = await freeBytes(run.root);
   if (free === undefined || free >= needed) return;

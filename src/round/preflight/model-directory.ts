@@ -42,6 +42,18 @@ export async function requireWholeModel(config: Config): Promise<undefined> {
   return undefined;
 }
 
+/** @throws InputError where the model of `sampling.embeddings` is not there, or lacks its config or its weights */
+export async function requireImageModel(path: string): Promise<void> {
+  const names = await readdir(path).catch((): string[] => []);
+  if (names.includes('config.json') && names.some((name) => name.endsWith('.safetensors'))) return;
+  throw new InputError({
+    file: 'config',
+    field: 'sampling.embeddings.model',
+    problem: `${path} is no model directory with config.json and weights (*.safetensors)`,
+    remedy: 'Check the path, or leave the key out: the base model compares the images',
+  });
+}
+
 /** The size of its weights; 0 where there are none here. */
 export async function modelBytes(folder: string): Promise<number> {
   const names = (await readdir(folder).catch(() => [])).filter((name) => name.endsWith('.safetensors'));

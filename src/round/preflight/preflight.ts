@@ -39,7 +39,7 @@ export async function preflight(
         found.unchecked.push(what);
         continue;
       }
-      found.notes.push(...((await find(context)) ?? []));
+      found.notes.push(...((await find(context, step)) ?? []));
     } catch (error) {
       const problem = problemOf(error, context.config.data.root);
       if (!found.problems.some((other) => other.error.message === problem.error.message)) found.problems.push(problem);

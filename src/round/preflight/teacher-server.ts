@@ -32,8 +32,14 @@ export async function requireKnownModel(context: PreflightContext): Promise<stri
     const found = await listModels(client, context.signal);
     if ('error' in found) return judgeError(found.error, client, context);
     const { models } = found;
-    if (provider.namesDeployments === true || models.length === 0 || models.some((one) => isModel(one, model)))
-      return [];
+    if (models.length === 0) {
+      // Some servers answer a wrong address with a page, or with an error whose status is 200.
+      await requireVersion(client, context);
+      return [`Whether the teacher at ${client.baseURL} knows its model can't be told: it lists none.`];
+    }
+    // Azure lists what may be deployed, also where it is asked as OpenAI is, and takes names of deployments.
+    const namesDeployments = provider.namesDeployments ?? new URL(client.baseURL).hostname.endsWith('.azure.com');
+    if (namesDeployments || models.some((one) => isModel(one, model))) return [];
     const names = models.map(({ id }) => id).sort();
     const shown = names.slice(0, listed).join(', ');
     const [nearest] = names
@@ -94,18 +100,25 @@ async function judgeError(error: TeacherError, client: OpenAI, context: Prefligh
     const problem = `${address}: ${message.charAt(0).toLowerCase()}${message.slice(1)}`;
     throw configError('teacher.baseUrl', problem, 'Start the server, or correct the address and the port');
   }
-  if (status === 401 || status === 403 || (status >= 300 && status < 400)) {
+  // A restricted key of OpenAI may ask a model, and not list them.
+  const mayAsk = error.code === 'missing_scope' || /missing scopes|insufficient permissions/i.test(message);
+  if (!mayAsk && (status === 401 || status === 403 || (status >= 300 && status < 400))) {
     throw configError(status < 400 ? 'teacher.baseUrl' : 'teacher.apiKeyVariable', message, 'Nothing was asked yet');
   }
-  if (status === 404 && !/\/v\d+\/?$/.test(address)) {
-    const withVersion = `${address.replace(/\/+$/, '')}/v1`;
-    const other = await listModels(client.withOptions({ baseURL: withVersion }), context.signal);
-    if ('models' in other && other.models.length > 0)
-      throw configError(
-        'teacher.baseUrl',
-        `${address} has no models, and ${withVersion} has`,
-        `Set it to ${withVersion}`,
-      );
-  }
+  if (status === 404) await requireVersion(client, context);
   return [`Whether the teacher at ${address} knows its model can't be told: it lists none (status ${status}).`];
+}
+
+/** @throws InputError where the address has no list of models, and has one with the version of the protocol behind it */
+async function requireVersion(client: OpenAI, { signal }: PreflightContext): Promise<void> {
+  const address = client.baseURL;
+  if (/\/v\d+\/?$/.test(address)) return;
+  const withVersion = `${address.replace(/\/+$/, '')}/v1`;
+  const other = await listModels(client.withOptions({ baseURL: withVersion }), signal);
+  if ('models' in other && other.models.length > 0)
+    throw configError(
+      'teacher.baseUrl',
+      `${address} has no models, and ${withVersion} has`,
+      `Set it to ${withVersion}`,
+    );
 }

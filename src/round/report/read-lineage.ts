@@ -65,14 +65,19 @@ export async function readLineage(
     ];
     if (!finetuned || !merged || !evaluated || !classified) continue;
     const adapter = finetuned.outputs[adapterFile] ?? '';
+    /** Taken as it was: nobody knows here what it was made from. */
+    const isGiven = finetuned.inputs.given !== undefined;
     add(
       {
         id: `adapter-${round}`,
         kind: 'adapter',
-        details: [`loss ${finetuned.metrics.loss?.toFixed(3) ?? '–'}`, shortHash(adapter)],
+        details: [
+          isGiven ? 'trained before the run' : `loss ${finetuned.metrics.loss?.toFixed(3) ?? '–'}`,
+          shortHash(adapter),
+        ],
         round,
       },
-      ['model', 'data', version?.id, adapterOf.get(finetuned.inputs.start ?? '')],
+      isGiven ? ['model'] : ['model', 'data', version?.id, adapterOf.get(finetuned.inputs.start ?? '')],
     );
     adapterOf.set(adapter, `adapter-${round}`);
     add({ id: `merged-${round}`, kind: 'merged model', details: [], round }, [`adapter-${round}`]);

@@ -30,10 +30,25 @@ export async function runStatus(
     return { state: 'finished', text: `${last} of ${config.rounds} rounds` };
   }
   const round = decision === undefined && last >= 0 ? last : rounds;
+  const nothingNew = await nothingToLearn(run, round);
+  if (nothingNew !== undefined) return { state: 'ended early', text: `round ${round}: ${nothingNew}` };
   const written = (await lastWritten(roundDirectory(run, round))) ?? (await stat(run.root)).mtimeMs;
   const state = now - written > silentMinutes * 60_000 ? 'stopped' : 'under way';
   const when = `${new Date(written).toISOString().slice(0, 16).replace('T', ' ')} UTC`;
   return { state, text: `round ${round} of ${config.rounds}, ${await stepUnderWay(run, round)}; last written ${when}` };
+}
+
+/** Why a round has nothing to train on, which ends its run without a decision; undefined where it has. */
+async function nothingToLearn(run: RunDirectory, round: number): Promise<string | undefined> {
+  for (const [step, figure, reason] of [
+    ['sample', 'requests', 'no bad case is left to learn from, or no image to ask about'],
+    ['refine', 'accepted', 'no answer of the teacher is fit to learn from'],
+    ['append', 'samples', 'all samples were rejected in their review'],
+  ] as const) {
+    const manifest = await readManifest(directoryOf(run, round, step) as string);
+    if (manifest?.metrics[figure] === 0) return reason;
+  }
+  return undefined;
 }
 
 /** `in finetune`, `after merge`, or `not started`: by the last step of the round that has a folder. */

@@ -109,6 +109,12 @@ test("VLMEvalKit's Excel file steers the rounds that follow: bad cases, weights 
   const written = await printedBy('evaluate', 'import', tested, '--config', config, '--run', 'tiny', '--set', 'test');
   expect(written).toMatch(/^evaluate done/m);
   expect(written).toContain('testMultipleChoice: 100');
+
+  // They are of the model that was asked, not of another one of this round.
+  const other = { ...context, config: { ...context.config, seed: context.config.seed + 1 } };
+  await finetune(other);
+  await merge(other);
+  await expect(evaluate(other)).rejects.toThrow(/has imported results of another model than the round's/);
 });
 
 test.each([

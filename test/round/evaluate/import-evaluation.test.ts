@@ -1,7 +1,7 @@
 /** Results of other programs: lmms-eval's samples were written by its own code (`test/fixtures/make-imports-fixture.py`). */
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { zipSync } from 'fflate';
+import { unzipSync, zipSync } from 'fflate';
 import { expect, test } from 'vitest';
 import writeExcelFile from 'write-excel-file/node';
 import { z } from 'zod';
@@ -68,10 +68,49 @@ test("VLMEvalKit's truth values and JSON are taken", async () => {
     ['a', 'Yes'],
     ['b', 'No'],
   ]);
-  const records = [{ index: 3, eval_score: 0.25, prediction: 'x', category: 'c' }];
+  const records = [{ index: 3, eval_match: [0.25, 0.75], eval_score: 0.5, prediction: 'x', category: 'c' }];
   const json = await readResults(await put('m_DocVQA_VAL_results.json', JSON.stringify(records)));
   expect(json).toMatchObject({ program: 'VLMEvalKit', set: 'm_docvqa_val_results' });
-  expect(json.measures).toEqual({ eval_score: [{ id: '3', score: 0.25, groups: { category: 'c' } }] });
+  expect(json.measures).toEqual({ eval_score: [{ id: '3', score: 0.75, groups: { category: 'c' } }] });
+});
+
+test.each([
+  // Distances: the nearest reference counts, from one half on.
+  ['m_DocVQA_VAL_results.tsv', "['0.9', '0.2']", 0.8],
+  ['m_InfoVQA_VAL_results.tsv', '[0.6]', 0],
+  ['m_ChartQA_TEST_results.tsv', '[False, True]', 1],
+  ['m_TextVQA_VAL_results.tsv', '[1, 0.3]', 0.25],
+])('%s: matches %s are the score that VLMEvalKit adds up', async (name, matches, score) => {
+  const file = await put(name, `index\tprediction\teval_match\teval_score\n1\tx\t${matches}\t0.25\n`);
+  expect((await readResults(file)).measures).toEqual({ eval_score: [{ id: '1', score: expect.closeTo(score, 9) }] });
+});
+
+test('a score of documents without its matches is refused: it may be a distance', async () => {
+  const file = await put('m_DocVQA_VAL_results.tsv', 'index\tprediction\teval_score\n1\tx\t0.25\n');
+  await expect(readResults(file)).rejects.toThrow(/:2: eval_match: must be a list of numbers/);
+});
+
+test("Python's numbers that JSON does not have are none; in texts they are words", async () => {
+  const lines = [
+    '{"doc_id": 0, "doc": {"hint": NaN, "said": "\\"NaN"}, "filtered_resps": "Infinity", "acc": 1.0, "anls": NaN}',
+    '{"doc_id": 1, "doc": {"hint": -Infinity}, "filtered_resps": "b", "acc": 0.0, "anls": 0.5, "log": [Infinity]}',
+  ];
+  const { measures, texts } = await readResults(await put('d_samples_own.jsonl', lines.join('\n')));
+  expect(measures).toEqual({
+    acc: [
+      { id: '0', score: 1 },
+      { id: '1', score: 0 },
+    ],
+    anls: [{ id: '1', score: 0.5 }],
+  });
+  expect(texts.get('0')).toBe('Infinity');
+});
+
+test.each([
+  [['--limit', '5'], /--limit: means nothing to an import/],
+  [['--round', '1'], /--round: is for the answers of a round/],
+])('%s is refused, not ignored', async (options, message) => {
+  await expect(printedBy('evaluate', 'import', samples, ...options)).rejects.toThrow(message);
 });
 
 test("MMMU's samples are scored as lmms-eval's own code adds them up", async () => {
@@ -118,6 +157,38 @@ test('an Excel file that unpacks to too much is refused before it is', async () 
   const before = process.memoryUsage().arrayBuffers;
   await expect(readResults(file)).rejects.toThrow(/is no Excel file that can be read/);
   expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(10 * 2 ** 20);
+  // Copies of one member that the archive says are empty.
+  const member = { 'a.xml': new Uint8Array(2 ** 20) };
+  const names = Array.from({ length: 200 }, (_, index) => `${String(index).padStart(3, '0')}.xml`);
+  const stored = Buffer.from(zipSync(member, { level: 0 }));
+  const directory = stored.lastIndexOf(Buffer.from('504b0102', 'hex'));
+  const end = stored.lastIndexOf(Buffer.from('504b0506', 'hex'));
+  const entries = names.map((name) => {
+    const entry = Buffer.concat([stored.subarray(directory, directory + 46), Buffer.from(name)]);
+    entry.writeUInt32LE(0, 24);
+    entry.writeUInt16LE(name.length, 28);
+    return entry;
+  });
+  const tail = Buffer.from(stored.subarray(end));
+  for (const place of [8, 10]) tail.writeUInt16LE(names.length, place);
+  await writeFile(file, Buffer.concat([stored.subarray(0, directory), ...entries, tail]));
+  await expect(readResults(file)).rejects.toThrow(/unpacks to more/);
+});
+
+test('an Excel file with a cell far from the others is refused: the rows between would fill the memory', async () => {
+  const file = join(await temporaryFolder(), 'far.xlsx');
+  const rows = [
+    ['index', 'hit'],
+    [1, 1],
+  ];
+  const whole = await writeExcelFile(rows.map((row) => row.map((value) => ({ value }))) as never).toBuffer();
+  const parts = unzipSync(whole);
+  const [name = ''] = Object.keys(parts).filter((part) => /worksheets\/[^/]+\.xml$/.test(part));
+  const sheet = Buffer.from(parts[name] as Uint8Array).toString();
+  const far = sheet.replace(/(?<=\sr="[A-Z]?)2(?=")/g, '999999999');
+  expect(far).not.toBe(sheet);
+  await writeFile(file, zipSync({ ...parts, [name]: Buffer.from(far) }));
+  await expect(readResults(file)).rejects.toThrow(/has a row or cell at '[A-Z]?999999999'/);
 });
 
 test.each([
