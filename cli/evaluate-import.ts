@@ -50,9 +50,11 @@ const ofRounds = ['run', 'round', 'set', 'measure', 'dataRoot', 'seed'];
 
 /** Options of `evaluate` are taken wherever they stand. @throws InputError for one that means nothing to this import */
 function refuseOthers(command: Command, intoRound: boolean): void {
-  const names = [...command.options, ...(command.parent?.options ?? [])].map((option) => option.attributeName());
+  const commands = command.parent === null ? [command] : [command, command.parent];
+  const given = (name: string) => commands.some((one) => one.getOptionValueSource(name) === 'cli');
+  const names = new Set(commands.flatMap(({ options }) => options.map((option) => option.attributeName())));
   for (const name of names) {
-    if (name === 'config' || command.getOptionValueSourceWithGlobals(name) !== 'cli') continue;
+    if (name === 'config' || !given(name)) continue;
     if (ofRounds.includes(name)) {
       if (!intoRound) throw wrongOption(flagOf(name), 'is for the answers of a round', 'Name the run with --config');
     } else if (name !== 'output') {

@@ -21,19 +21,20 @@ export interface RecordedRequest {
 
 /**
  * A server for one test that passes chat requests on to a teacher, whatever their path, and remembers them. What is not
- * `accepted` gets a 404, as from a server that does not know the path.
+ * `accepted`, and what is no chat request, gets a 404, as from a server that does not know the path.
  */
 export async function recordingProxy(teacherBaseUrl: string, accepted: (request: RecordedRequest) => boolean) {
   const requests: RecordedRequest[] = [];
   const server = createServer(async (request, response) => {
-    const { url = '', headers } = request;
-    const recorded = { url, headers, body: bodySchema.parse(await json(request)) };
-    requests.push(recorded);
-    if (!accepted(recorded)) {
+    const { url = '', headers, method } = request;
+    const refuse = () => {
       response.writeHead(404, { 'content-type': 'application/json' });
       response.end('{"error": {"code": "404", "message": "Resource not found"}}');
-      return;
-    }
+    };
+    if (method !== 'POST') return refuse();
+    const recorded = { url, headers, body: bodySchema.parse(await json(request)) };
+    requests.push(recorded);
+    if (!accepted(recorded)) return refuse();
     const answer = await fetch(`${teacherBaseUrl}/chat/completions`, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },

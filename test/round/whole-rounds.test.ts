@@ -9,7 +9,7 @@ import { parserVersion } from '../../src/generation/parse-answer.ts';
 import { append } from '../../src/round/append/append.ts';
 import { classify } from '../../src/round/classify/classify.ts';
 import { embed } from '../../src/round/embed/embed.ts';
-import { evaluate, evaluateShard } from '../../src/round/evaluate/evaluate.ts';
+import { evaluate } from '../../src/round/evaluate/evaluate.ts';
 import { finetune } from '../../src/round/finetune/finetune.ts';
 import { gate } from '../../src/round/gate/gate.ts';
 import { generate } from '../../src/round/generate/generate.ts';
@@ -52,11 +52,8 @@ function addSeconds(round: number, outcomes: readonly { seconds: number }[]): vo
 async function measure(round: number) {
   const [finetuned, merged] = [await finetune(inRound(round)), await merge(inRound(round))];
   const [evaluated, classified] = [await evaluate(inRound(round)), await classify(inRound(round))];
-  // Done with the evaluation; the workflow has each as an activity of its own.
-  const shards = [];
-  for (const set of ['validation', 'test']) shards.push(await evaluateShard(inRound(round), { set, shard: 0 }));
   const judged = await gate(inRound(round));
-  addSeconds(round, [finetuned, merged, ...shards, evaluated, classified, judged]);
+  addSeconds(round, [finetuned, merged, evaluated, classified, judged]);
   return { finetuned, evaluated, classified, judged };
 }
 

@@ -52,7 +52,10 @@ describe('size', () => {
     expect((await post(address, question('a'.repeat(900)))).status).toBe(200);
     const { status, json } = await post(address, question('a'.repeat(1000)));
     expect(status).toBe(413);
-    expect(json.error).toMatchObject({ code: 'request_too_large', message: 'A request may have 1000 bytes' });
+    expect(json.error).toMatchObject({
+      code: 'request_too_large',
+      message: 'A request may have 1000 bytes, its images as base64 among them (--max-body-mib)',
+    });
   });
 
   test('a client that sends without end is answered and left', async () => {

@@ -97,7 +97,7 @@ async function judgeError(error: TeacherError, client: OpenAI, context: Prefligh
   const address = client.baseURL;
   if (status === undefined) {
     if (error.unusable) return [`Whether the teacher at ${address} knows its model can't be told: ${message}.`];
-    const problem = `${address}: ${message.charAt(0).toLowerCase()}${message.slice(1)}`;
+    const problem = `${address}: ${message.charAt(0).toLowerCase()}${message.slice(1).replace(/\.$/, '')}`;
     throw configError('teacher.baseUrl', problem, 'Start the server, or correct the address and the port');
   }
   // A restricted key of OpenAI may ask a model, and not list them.

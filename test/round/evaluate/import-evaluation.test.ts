@@ -107,10 +107,11 @@ test("Python's numbers that JSON does not have are none; in texts they are words
 });
 
 test.each([
-  [['--limit', '5'], /--limit: means nothing to an import/],
-  [['--round', '1'], /--round: is for the answers of a round/],
-])('%s is refused, not ignored', async (options, message) => {
-  await expect(printedBy('evaluate', 'import', samples, ...options)).rejects.toThrow(message);
+  [['evaluate', '--blind', 'import', samples], /--blind: means nothing to an import/],
+  [['evaluate', 'import', samples, '--blind'], /unknown option '--blind'/],
+  [['evaluate', 'import', samples, '--round', '1'], /--round: is for the answers of a round/],
+])('an option that means nothing is refused: %s', async (input, message) => {
+  await expect(printedBy(...input)).rejects.toThrow(message);
 });
 
 test("MMMU's samples are scored as lmms-eval's own code adds them up", async () => {
