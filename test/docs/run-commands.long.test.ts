@@ -94,7 +94,7 @@ test('Official checkpoints and large models: what fits, and the steps of a train
     await type(`dataengine ${step.trim()} --config configs/reference/7b-qma-rounds1-2.yaml`);
   }
   expect(await readdir(join(sandbox.folder, 'runs', 'row', 'round-0'))).toContain('evaluate');
-}, 120_000);
+});
 
 test('Operations: a server and workers, a run, a schedule', async () => {
   const server = start(
