@@ -122,15 +122,21 @@ test('when the process is killed, what is being answered fails, and later reques
   expect(existsSync(path.join(directory, fenceName))).toBe(false);
 });
 
-/** A process that starts an engine in the folder, and does nothing else. */
+/** A process that starts an engine in the folder, and does nothing else; with ANSWERING it has it write all the time. */
 async function starter(directory = '', environment: NodeJS.ProcessEnv = {}): Promise<ChildProcess> {
   const program = inFolder('starter.mts');
   const source = path.resolve('src/serving/start-engine.ts');
   await writeFile(
     program,
     `import { startEngine } from ${JSON.stringify(source)};
-await startEngine({ model: ${JSON.stringify(model)}, directory: process.argv[2] || undefined });
-console.log('started');
+const engine = await startEngine({ model: ${JSON.stringify(model)}, directory: process.argv[2] || undefined });
+const turns = [{ role: 'user', content: [{ type: 'text', text: 'Tell' }] }];
+const request = { model: 'model', turns, maxTokens: 400, temperature: 5, topP: 1, stop: [], seed: 1 };
+const write = async () => {
+  for (;;) for await (const _ of engine.generate(request)) console.log('started');
+};
+if (process.env.ANSWERING) for (let at = 0; at < 4; at += 1) void write();
+else console.log('started');
 setInterval(() => undefined, 1000);`,
   );
   const child = spawn(process.execPath, ['--import', import.meta.resolve('tsx'), program, directory], {
@@ -150,10 +156,13 @@ test('the process ends with the one that started it, however that ends', async (
   await vi.waitFor(async () => expect(await isGone(pid)).toBe(true), { timeout: 20_000, interval: 100 });
 });
 
-test('a folder that was made for the process alone is removed, also when the one that started it was killed', async () => {
-  const temporary = inFolder('temporary');
+test.each([
+  ['waits', {}],
+  ['writes', { ANSWERING: 'yes' }],
+])('a folder of its own is removed when the one that started it is killed while it %s', async (name, environment) => {
+  const temporary = inFolder(`temporary-${name}`);
   await mkdir(temporary);
-  const parent = await starter('', { TMPDIR: temporary });
+  const parent = await starter('', { TMPDIR: temporary, ...environment });
   const ownFolders = async () => (await readdir(temporary)).filter((name) => name.startsWith('dataengine-engine-'));
   expect(await ownFolders()).toHaveLength(1);
   parent.kill('SIGKILL');

@@ -63,6 +63,9 @@ async function main(): Promise<void> {
   };
   process.stdin.on('end', leave);
   process.stdin.on('error', leave);
+  // Whoever read the answers may be gone before the end of the input is seen.
+  process.stdout.on('error', leave);
+  process.stderr.on('error', leave);
   const lines = createInterface({ input: process.stdin });
   const running = new Map<number, AbortController>();
   const engine = await openTensorflowEngine(parseJson(readFileSync(file, 'utf8'), file, serveJobSchema));
