@@ -69,7 +69,8 @@ async function ask() {
   reading = new AbortController();
   at('ask').disabled = true;
   at('stop').disabled = false;
-  const text = { type: 'text', text: at('question').value };
+  // With the line break of questions in training, as \`dataengine ask\` asks.
+  const text = { type: 'text', text: at('question').value + '\\n' };
   const content = image ? [{ type: 'image_url', image_url: { url: image } }, text] : [text];
   const body = { model: at('model').value, messages: [{ role: 'user', content }], stream: true, temperature: Number(at('temperature').value) };
   try {

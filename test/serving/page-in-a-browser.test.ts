@@ -54,7 +54,7 @@ test('an image, a question, and the tokens come', async () => {
   await expect.poll(() => answer.textContent()).toMatch(/^north heard/);
   expect(await answer.textContent()).not.toContain('🦊');
   await page.getByText('Done').waitFor();
-  expect(await answer.textContent()).toBe('north heard "What is <it>?" with 1 images: red é 🦊');
+  expect(await answer.textContent()).toBe('north heard "What is <it>?\n" with 1 images: red é 🦊');
   expect(engine.requests[0]).toMatchObject({ temperature: 0, model: 'north' });
 
   await page.getByRole('button', { name: 'Remove the image' }).click();
