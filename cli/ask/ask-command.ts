@@ -1,7 +1,7 @@
 /** `dataengine ask`: a question to a model, or several, in a terminal or through a pipe. */
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { exifModes } from '../../src/core/images/image-kind.ts';
-import { integer, share } from '../options.ts';
+import { integer, share, wrongOption } from '../options.ts';
 import type { AskOptions } from './answerers.ts';
 
 /** Adds `dataengine ask`. */
@@ -40,6 +40,8 @@ export function addAskCommand(program: Command, signal: AbortSignal): void {
       async (model: string, image: string, question: string | undefined, options: AskOptions & { image: string[] }) => {
         const { openAnswerers } = await import('./answerers.ts');
         const { askOnce, converse, readImage } = await import('./conversation.ts');
+        if (question?.trim() === '')
+          throw wrongOption('[question]', 'is empty', 'Write one, or leave it out to type several');
         const files = [...(image === '-' ? [] : [image]), ...options.image];
         const shown = await Promise.all(files.map(readImage));
         const answerers = await openAnswerers(model, options, signal);

@@ -1,7 +1,7 @@
 /** Questions from a command line, a terminal or a pipe, and answers on standard output. */
 import { createInterface } from 'node:readline';
 import { fileExists } from '../../src/core/files.ts';
-import { requireImageKind } from '../../src/core/images/image-kind.ts';
+import { requireWholeImage } from '../../src/core/images/open-image.ts';
 import { withImageFile } from '../../src/core/images/read-image-file.ts';
 import { InputError } from '../../src/core/input-error.ts';
 import { printable } from '../../src/core/printable.ts';
@@ -117,14 +117,13 @@ function withoutBlanksAround(write: (text: string) => void): (text: string) => v
   };
 }
 
-/** @throws InputError for a file that is missing or no image */
+/** @throws InputError for a file that is missing, cut short, too large or no image */
 export async function readImage(file: string): Promise<Buffer> {
   if (!(await fileExists(file))) {
     const remedy = 'Name an image file, or - to ask without one, and the question behind it';
     throw new InputError({ file, problem: 'there is no such image', remedy });
   }
-  return withImageFile(file, async (content) => {
-    requireImageKind(content, file);
-    return content;
-  });
+  // Before a model is loaded, and by the file's name: an engine gets bytes alone.
+  await requireWholeImage(file);
+  return withImageFile(file, (content) => content);
 }

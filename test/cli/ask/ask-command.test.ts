@@ -1,6 +1,6 @@
 /** `dataengine ask`, typed as a person would, with a tiny model. */
 import { spawn } from 'node:child_process';
-import { cp, mkdir, readdir, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { printable } from '../../../src/core/printable.ts';
@@ -131,6 +131,10 @@ test('names what is wrong', async () => {
   );
   await writeFile(path.join(empty, 'text.jpg'), 'no image');
   expect(await wrong(model, path.join(empty, 'text.jpg'), 'x')).toContain('text.jpg');
+  const cut = path.join(empty, 'cut.jpg');
+  await writeFile(cut, (await readFile(image)).subarray(0, -200));
+  expect(await wrong(model, image, 'x', '--image', cut)).toContain('cut.jpg: is cut short or not an image');
+  expect(await wrong(model, image, ' ')).toContain('[question]: is empty. Write one, or leave it out');
   expect(await wrong(empty, image, 'x')).toContain('holds no model (config.json) and no rounds of a run');
   expect(await wrong(adapter, image, 'x')).toContain(
     'is an adapter. Name the base model, and the adapter with --adapter',
