@@ -125,7 +125,7 @@ function formatPlans(
     ]);
     const [{ level: strictest = level } = {}] = questions;
     lines.push(
-      `A difference of ${difference} points, found with a probability of ${100 * power} % at the level ${Number(strictest.toPrecision(3))}` +
+      `A difference of ${difference} points, found with a probability of ${Number((100 * power).toPrecision(12))} % at the level ${Number(strictest.toPrecision(3))}` +
         `${strictest < level ? ` (Holm's strictest, of ${level})` : ''}:`,
       textTable(head, rows, { textColumns: 1, compact: true }),
     );

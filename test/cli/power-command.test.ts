@@ -18,6 +18,7 @@ test('how many questions a difference takes, and what those at hand find', async
   expect(questions[0].needed).toBeGreaterThan(2940);
   expect(questions[0].needed).toBeLessThan(3050);
   expect(questions[0].foundAtHand).toBeCloseTo(0.0328, 3);
+  expect(await power('--difference', '2', '--disagreement', '15', '--power', '0.55')).toContain('of 55 % at');
   expect(table).toMatch(/questions\s*│\s*15\.0\s*│\s*1\.00/);
 });
 
