@@ -98,13 +98,13 @@ export function wrongOption(option: string, problem: string, remedy: string): In
   return new InputError({ file: 'command line', field: option, problem, remedy });
 }
 
-/** For commander: an integer of at least `minimum`. */
-export function integer(minimum: number): (text: string) => number {
+/** For commander: an integer of at least `minimum`, and of at most `maximum`. */
+export function integer(minimum: number, maximum = Number.POSITIVE_INFINITY): (text: string) => number {
   return (text) => {
     const value = Number(text);
-    if (!Number.isInteger(value) || value < minimum)
-      throw new InvalidArgumentError(`Give a whole number of at least ${minimum}.`);
-    return value;
+    if (Number.isInteger(value) && value >= minimum && value <= maximum) return value;
+    const most = Number.isFinite(maximum) ? ` and at most ${maximum}` : '';
+    throw new InvalidArgumentError(`Give a whole number of at least ${minimum}${most}.`);
   };
 }
 

@@ -52,7 +52,7 @@ export function addServeCommand(program: Command, signal: AbortSignal): void {
     )
     .addOption(new Option('--exif <mode>', "how images are opened (default: the run's, or apply)").choices(exifModes))
     .option('--host <host>', 'address to listen on; one that other machines reach needs a key', '127.0.0.1')
-    .option('--port <number>', 'port; 0 takes any that is free', integer(0), 8000)
+    .option('--port <number>', 'port; 0 takes any that is free', integer(0, 65_535), 8000)
     .option(
       '--origin <address>',
       'of a proxy in front of the server, such as https://models.example.org: its page may call',
@@ -82,12 +82,13 @@ async function serve(model: string, options: ServeOptions, signal: AbortSignal):
     const remedy = 'Give --api-key-variable or --api-key-file, or listen on 127.0.0.1';
     throw wrongOption(isLoopback(options.host) ? '--origin' : '--host', problem, remedy);
   }
-  const [{ servedModel }, { startEngine }, { serveChat }] = await Promise.all([
+  const [{ servedModel }, { startEngine }, { requireFreeAddress, serveChat }] = await Promise.all([
     import('../src/round/served-model.ts'),
     import('../src/serving/start-engine.ts'),
     import('../src/serving/chat-server.ts'),
   ]);
   const { directory, name, tokenBoundaries, exif } = await servedModel(model, options.round);
+  await requireFreeAddress(options);
   process.stderr.write(`Loading ${directory} …\n`);
   const engine = await startEngine(
     {
@@ -110,7 +111,7 @@ async function serve(model: string, options: ServeOptions, signal: AbortSignal):
       bodyBytes: options.maxBodyMib * 2 ** 20,
       imagePixels: options.maxImageMegapixels * 1e6,
       defaultMaxTokens: options.maxTokens,
-      report: (error) => process.stderr.write(`${describeFailure(error).message}\n`),
+      report: (error) => process.stderr.write(`${said(error)}\n`),
     });
     process.stdout.write(`Serving ${engine.models.join(', ')} at ${server.address}v1, a page at ${server.address}\n`);
     if (!signal.aborted) await once(signal, 'abort');
@@ -118,6 +119,11 @@ async function serve(model: string, options: ServeOptions, signal: AbortSignal):
   } finally {
     await engine.close();
   }
+}
+
+/** A process that ended is no fault of this program: its last lines say more than where that was noticed. */
+function said(error: unknown): string {
+  return error instanceof Error && error.name === 'TrainerError' ? error.message : describeFailure(error).message;
 }
 
 /** @throws InputError for a variable that is not set, or a file that holds no key; nothing of either is quoted */

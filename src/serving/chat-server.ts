@@ -59,6 +59,8 @@ const mostConnections = 1000;
 /** Requests whose images are opened at a time: a few fill all cores, and more hold memory. */
 const openingImages = budget(2);
 
+const engineEnded = "The model's process has ended. Start the server again; its terminal shows what ended it";
+
 const jsonType = 'application/json; charset=utf-8';
 const plainHeaders = { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' };
 
@@ -141,6 +143,8 @@ export async function serveChat(engine: Engine, settings: ChatServerSettings): P
     requireKey(request.headers, key);
     requireJson(request.headers);
     if (isStopping) throw overloaded(503, 'The server is stopping');
+    // The first one to notice is given to `report`.
+    if (engine.hasEnded && hasFailed) throw new ApiError({ status: 503, message: engineEnded, code: 'engine_ended' });
     const declared = Number(request.headers['content-length'] ?? bodyBytes);
     const place = admission.enter(Math.min(declared, bodyBytes));
     if (place === undefined) throw overloaded(429, 'All places are taken');
@@ -281,10 +285,22 @@ function apiErrorOf(error: unknown): ApiError | undefined {
   if (error instanceof ApiError) return error;
   if (!(error instanceof InputError)) return undefined;
   const { field, problem, remedy } = error;
-  return new ApiError({ status: 400, message: `${problem}. ${remedy}`, param: field, code: 'invalid_value' });
+  const message = `${field === undefined ? '' : `${field}: `}${problem}. ${remedy}`;
+  return new ApiError({ status: 400, message, param: field, code: 'invalid_value' });
 }
 
-async function listen(server: ReturnType<typeof createServer>, { host, port }: ChatServerSettings): Promise<void> {
+/** Before a model is loaded, which may take minutes. @throws InputError where the address can't be listened on */
+export async function requireFreeAddress(address: Pick<ChatServerSettings, 'host' | 'port'>): Promise<void> {
+  const probe = createServer();
+  await listen(probe, address);
+  probe.close();
+  await once(probe, 'close');
+}
+
+async function listen(
+  server: ReturnType<typeof createServer>,
+  { host, port }: Pick<ChatServerSettings, 'host' | 'port'>,
+): Promise<void> {
   server.listen(port, host);
   await once(server, 'listening').catch((cause: NodeJS.ErrnoException) => {
     const problem = `can't be listened on at ${host} (${cause.code})`;

@@ -2,6 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -258,6 +259,11 @@ describe.skipIf(process.platform !== 'linux')('a server with a tiny model', () =
     await expect(ask).rejects.toMatchObject({ status: 500, code: 'failed' });
     expect((await fetch(`${address}health`)).status).toBe(503);
     expect(output()).toContain('was ended by SIGKILL');
+    const later = client.chat.completions.create({ model: 'tiny', messages: shown() });
+    await expect(later).rejects.toMatchObject({ status: 503, code: 'engine_ended', message: /Start the server again/ });
+    // Once, and without a stack.
+    expect(output().match(/SIGKILL/g)).toHaveLength(1);
+    expect(output()).not.toMatch(/^ +at /m);
   });
 });
 
@@ -287,6 +293,18 @@ describe('what is refused', () => {
     expect(String(error)).not.toContain(key);
   });
 
+  test('an address that is taken, before a model is loaded', async () => {
+    const other = createServer().listen(0, '127.0.0.1');
+    await once(other, 'listening');
+    onTestFinished(() => void other.close());
+    const { port } = other.address() as AddressInfo;
+    const written: string[] = [];
+    const spy = vi.spyOn(process.stderr, 'write').mockImplementation((text) => written.push(String(text)) > 0);
+    await expect(printedBy('serve', model, '--port', String(port))).rejects.toThrow(/can't be listened on/);
+    spy.mockRestore();
+    expect(written).toEqual([]);
+  });
+
   test('a model or an adapter that is none', async () => {
     await expect(printedBy('serve', '/no/such/model')).rejects.toThrow(/does not exist/);
     await expect(printedBy('serve', model, '--adapter', `north=${model}`, '--port', '0')).rejects.toThrow(
@@ -300,6 +318,7 @@ describe('what is refused', () => {
     [['--adapter', 'north,south=a'], /name without a comma/],
     [['--adapter', 'a=b', '--adapter', 'a=c'], /two adapters a/],
     [['--port', '-1'], /at least 0/],
+    [['--port', '70000'], /at most 65535/],
     [['--engine', 'jax'], /Allowed choices are tensorflow, torch/],
   ])('%j', async (options, problem) => {
     const written: string[] = [];

@@ -19,6 +19,14 @@ test('health says how much is under way, and when the model has failed', async (
   engine.failure = new InputError({ file: 'request', problem: 'has too many tokens', remedy: 'Ask less' });
   expect((await post(address, question('a'))).json.error?.message).toBe('has too many tokens. Ask less');
   expect(await health(address)).toMatchObject({ status: 200 });
+  // Clients print the message alone.
+  engine.failure = new InputError({
+    file: 'request',
+    field: 'messages',
+    problem: 'has too many tokens',
+    remedy: 'Ask less',
+  });
+  expect((await post(address, question('a'))).json.error?.message).toBe('messages: has too many tokens. Ask less');
   engine.failure = new Error('the process of the engine has ended');
   await post(address, question('a'));
   expect(await health(address)).toMatchObject({ status: 503, state: 'failed' });
