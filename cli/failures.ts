@@ -63,6 +63,9 @@ export function describeFailure(error: unknown): { message: string; exitCode: nu
     cause instanceof InputError || (cause instanceof ApplicationFailure && inputFailures.has(cause.type ?? ''));
   const isTrainersInput = cause instanceof TrainerError && cause.kind === 'input';
   if (isInput || isTrainersInput) return { message: (cause as Error).message, exitCode: exitCodes.wrongInput };
+  if (cause instanceof Error && cause.name === 'StepTakenOver') {
+    return { message: `${cause.message}. Let one of the two work at a time`, exitCode: exitCodes.failed };
+  }
   // A full disk, a folder that may not be written.
   if (cause instanceof StorageError) return { message: cause.message, exitCode: exitCodes.failed };
   if (cause instanceof TeacherError) return { message: cause.message, exitCode: exitCodes.failed };

@@ -12,6 +12,7 @@ import { CommanderError, InvalidArgumentError } from 'commander';
 import { expect, test } from 'vitest';
 import { describeFailure } from '../../cli/failures.ts';
 import { InputError } from '../../src/core/input-error.ts';
+import { StepTakenOver } from '../../src/core/manifest.ts';
 import { StorageError } from '../../src/core/write-file.ts';
 import { OutOfBudget } from '../../src/teacher/spending.ts';
 import { TeacherError } from '../../src/teacher/teacher-error.ts';
@@ -120,4 +121,9 @@ test('so is what the system refuses elsewhere; an error of this program keeps it
     exitCode: 1,
   });
   expect(describeFailure(new Error('a fault')).message).toMatch(/a fault\n +at /);
+});
+
+test('two commands at the same step', () => {
+  const { message, exitCode } = describeFailure(new StepTakenOver('Another attempt at the step x started'));
+  expect([message, exitCode]).toEqual(['Another attempt at the step x started. Let one of the two work at a time', 1]);
 });
