@@ -10,6 +10,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { requireConfigAccess } from '../core/access.ts';
 import { InputError } from '../core/input-error.ts';
+import { joinInside } from '../core/inside.ts';
 import { readJsonLines, readTextFile } from '../core/read-json.ts';
 import type { RunDirectory } from '../core/run-directory.ts';
 import { writeFileAtomically, writeJson } from '../core/write-file.ts';
@@ -161,8 +162,12 @@ export async function reviseIteration(
   return { diff };
 }
 
+/** Below the working folder. */
+const ownPrompts = 'configs/prompts';
+
 /**
- * Makes an iteration's prompt a version: next to the config's prompt, or in the given run, whose next round uses it.
+ * Makes an iteration's prompt a version: next to the config's prompt (in `configs/prompts` where it names none, as the
+ * program's own folder is not written to), or in the given run, whose next round uses it.
  *
  * @returns `fromRound` only for a run
  */
@@ -175,8 +180,10 @@ export async function acceptIteration(
   const text = await readFile(iterationPrompt(run, iteration), 'utf8');
   const { version } = await readGenerationPrompt(config, iterationPrompt(run, 0));
   if (forRun === undefined) {
-    await requireConfigAccess(context.access, generationPromptFile(config));
-    return writePromptVersion({ folder: dirname(generationPromptFile(config)), version, text });
+    const folder = config.teacher.prompt === undefined ? ownPrompts : dirname(config.teacher.prompt);
+    await requireConfigAccess(context.access, joinInside(folder, `${version}.md`));
+    await mkdir(folder, { recursive: true });
+    return writePromptVersion({ folder, version, text });
   }
   return withOtherRun(context, forRun, async (target) => {
     const written = await writePromptVersion({ folder: runPromptFolder(target), version, text });

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { loadConfig } from '../../src/config/load-config.ts';
 import { projectFile } from '../../src/core/files.ts';
+import { generationPromptFile } from '../../src/round/prompt-file.ts';
 import { temporaryFolder } from '../helpers/temporary-folder.ts';
 
 async function inFolder(): Promise<string> {
@@ -19,7 +20,8 @@ test('they are the project’s where the working folder has none of that name', 
   const config = await loadConfig(projectFile('configs/demo-quick.yaml'));
   expect(config.model.path).toBe(projectFile('data/stage1'));
   expect(config.finetune.round0Adapter).toBe(projectFile('data/demo-round-0'));
-  expect(config.teacher.prompt).toMatch(projectFile('configs/prompts/'));
+  expect(generationPromptFile(config)).toMatch(projectFile('configs/prompts/'));
+  expect(config.teacher.prices).toBe(projectFile('configs/prices.yaml'));
   // What a run writes is in the working folder.
   expect([config.runsDirectory, config.data.root, config.cacheDirectory]).toEqual(['runs', '.cache/scenes', '.cache']);
 });
