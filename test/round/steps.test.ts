@@ -40,7 +40,18 @@ describe('the table of steps', () => {
     const made = { ...createCpuActivities({ extensions, settings }), ...createGpuActivities({ extensions, settings }) };
     expect(Object.keys(made)).toEqual(expect.arrayContaining(stepNames.flatMap((name) => rowOf(name).activity ?? [])));
     expect(Object.keys(createGpuActivities({ extensions, settings })).sort()).toEqual([
-      ...['checkServing', 'embed', 'embedShard', 'evaluateShard', 'finetune', 'merge'],
+      // With those that ask the teacher, for `teacher.serve`.
+      ...[
+        'askServedChunks',
+        'checkServing',
+        'classify',
+        'discover',
+        'embed',
+        'embedShard',
+        'evaluate',
+        'evaluateShard',
+      ],
+      ...['finetune', 'merge', 'prepareData'],
     ]);
   });
 
