@@ -1,4 +1,4 @@
-/** What a watcher is told while nothing happens, against a real server: no worker, a step that fails again and again. */
+/** What `watch` says while nothing happens, against a real server: no worker, a step that fails again and again. */
 import { ApplicationFailure } from '@temporalio/common';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { fakeActivities } from '../../../bench/support/fake-activities.ts';

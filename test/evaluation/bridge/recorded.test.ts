@@ -7,10 +7,9 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { expect, test } from 'vitest';
-import { z } from 'zod';
 import { bridgeBenchmarks } from '../../../bench/bridge/benchmarks.ts';
 import type { Row } from '../../../bench/bridge/bridge-benchmark.ts';
-import { compareVerdicts, pairFigures, resultSchema } from '../../../bench/bridge/compare.ts';
+import { compareVerdicts, pairFigures } from '../../../bench/bridge/compare.ts';
 import { drawSet } from '../../../bench/bridge/draws.ts';
 import { type BenchmarkFiles, fileWithoutParquet, writeBenchmarkFiles } from '../../../bench/bridge/files.ts';
 import { readSamples } from '../../../bench/bridge/lmms-eval.ts';
@@ -20,15 +19,10 @@ import type { Scores } from '../../../src/evaluation/evaluation-files.ts';
 import { readResults } from '../../../src/evaluation/import-results.ts';
 import { summarizeMeasures } from '../../../src/evaluation/summarize-measures.ts';
 import { temporaryFolder } from '../../helpers/temporary-folder.ts';
+import { readRecordedRun } from './recorded-run.ts';
 
 const fixtures = 'test/fixtures/bridge/lmms-eval';
-const recorded = z
-  .object({
-    questions: z.number(),
-    images: z.number(),
-    results: z.array(resultSchema.omit({ key: true, files: true })),
-  })
-  .parse(JSON.parse(readFileSync(`${fixtures}/results.json`, 'utf8')));
+const recorded = readRecordedRun(fixtures);
 
 /** The files of the run, made again. */
 async function madeFiles(): Promise<BenchmarkFiles[]> {

@@ -7,8 +7,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { expect, test } from 'vitest';
-import { z } from 'zod';
-import { compareVerdicts, resultSchema } from '../../../bench/bridge/compare.ts';
+import { compareVerdicts } from '../../../bench/bridge/compare.ts';
 import { tsvBenchmarks } from '../../../bench/bridge/tsv-benchmarks.ts';
 import { writeTsv } from '../../../bench/bridge/tsv-files.ts';
 import { readVerdicts, tsvRowsOf } from '../../../bench/bridge/vlmevalkit.ts';
@@ -16,15 +15,10 @@ import type { AnsweredQuestion } from '../../../src/evaluation/benchmarks/benchm
 import { benchmarkOf } from '../../../src/evaluation/benchmarks/index.ts';
 import { readResults } from '../../../src/evaluation/import-results.ts';
 import { temporaryFolder } from '../../helpers/temporary-folder.ts';
+import { readRecordedRun } from './recorded-run.ts';
 
 const fixtures = 'test/fixtures/bridge/vlmevalkit';
-const recorded = z
-  .object({
-    questions: z.number(),
-    images: z.number(),
-    results: z.array(resultSchema.omit({ key: true, files: true })),
-  })
-  .parse(JSON.parse(readFileSync(`${fixtures}/results.json`, 'utf8')));
+const recorded = readRecordedRun(fixtures);
 const names = tsvBenchmarks.map(({ name }) => name);
 
 /** What is kept of a data set, unpacked: what was asked, answered and decided, and the results as VLMEvalKit wrote them. */

@@ -17,6 +17,16 @@ import { temporaryFolder } from '../../helpers/temporary-folder.ts';
 import { writeTinyQuestions } from '../../helpers/tiny-model.ts';
 import { about, answersIn, input, server, setOf } from './endpoint-inputs.ts';
 
+/** A server whose answer to everything is this list of models. @returns its base URL */
+async function serverListing(models: object): Promise<string> {
+  const listing = createServer((_, response) => {
+    response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(models));
+  }).listen(0, '127.0.0.1');
+  await once(listing, 'listening');
+  onTestFinished(() => void listing.close());
+  return `http://127.0.0.1:${(listing.address() as AddressInfo).port}/v1`;
+}
+
 describe('an endpoint that gives log-probabilities of prompts', () => {
   test('ranks: the losses are those of each choice behind `The answer is`, and the scores say so', async () => {
     const toy = await server();
@@ -214,12 +224,7 @@ describe('requests', () => {
   test.each([[{ data: [{ id: 5 }] }], [{ data: [{ id: '' }] }], [{ data: 'toy' }]])(
     'a list of models that is none, %j, is an error in words',
     async (list) => {
-      const listing = createServer((_, response) => {
-        response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(list));
-      }).listen(0, '127.0.0.1');
-      await once(listing, 'listening');
-      onTestFinished(() => void listing.close());
-      const url = `http://127.0.0.1:${(listing.address() as AddressInfo).port}/v1`;
+      const url = await serverListing(list);
       const tiny = await writeTinyQuestions(await temporaryFolder(), 1);
       const asked = await input(url, setOf(tiny), { endpoint: { url, requestTimeoutSeconds: 30 } });
       await expect(evaluateEndpoint(asked)).rejects.toMatchObject({
@@ -229,13 +234,7 @@ describe('requests', () => {
   );
 
   test('the serving gate asks no server that lists several models', async () => {
-    const list = { data: [{ id: 'a' }, { id: 'b' }] };
-    const listing = createServer((_, response) => {
-      response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(list));
-    }).listen(0, '127.0.0.1');
-    await once(listing, 'listening');
-    onTestFinished(() => void listing.close());
-    const url = `http://127.0.0.1:${(listing.address() as AddressInfo).port}/v1`;
+    const url = await serverListing({ data: [{ id: 'a' }, { id: 'b' }] });
     const { signal } = new AbortController();
     await expect(
       askServer([], { url, exif: 'apply', serve: 'two', signal, onProgress: () => undefined }),
