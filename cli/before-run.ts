@@ -92,16 +92,7 @@ async function agree(price: string, { yes = false }: PriceOptions): Promise<void
   process.stderr.write(`${price}\n`);
   if (yes) return;
   if (!process.stdin.isTTY || !process.stderr.isTTY) throw missingOption('--yes', 'to agree to the price above');
-  const { openDialog } = await import('./terminal-dialog.ts');
+  const { askWhether } = await import('./terminal-dialog.ts');
   const refused = 'Nothing was asked.';
-  const dialog = openDialog(
-    { input: process.stdin, output: process.stderr, signal: new AbortController().signal },
-    refused,
-  );
-  try {
-    const answer = await dialog.ask('Pay it? [y/N] ');
-    if (!/^y(es)?$/i.test(answer.trim())) throw new Interrupted(refused);
-  } finally {
-    dialog.close();
-  }
+  if (!(await askWhether('Pay it? [y/N] ', process.stderr, refused))) throw new Interrupted(refused);
 }

@@ -1,11 +1,13 @@
 /**
  * `clean`: what set-up has downloaded, and what is computed again when it is missing, is removed. All of it comes back by itself.
  */
-import { lstat, readdir, rm } from 'node:fs/promises';
+import { readdir, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Command } from 'commander';
+import { sizeOf } from '../scripts/doctor/size.mjs';
 import { InputError } from '../src/core/input-error.ts';
 import { setupFile } from '../src/core/setup-file.ts';
+import { wrongOption } from './options.ts';
 import { textTable } from './text-table.ts';
 
 /** Models, checkpoints and results that commands and benches write there: no set-up makes them again. */
@@ -42,7 +44,7 @@ export async function clean({ folder, yes }: { folder: string; yes: boolean }): 
       remedy: 'Wait for its end, or remove this file',
     });
   }
-  const entries = await Promise.all(names.map(async (name) => ({ name, bytes: await bytesOf(join(folder, name)) })));
+  const entries = names.map((name) => ({ name, bytes: sizeOf(join(folder, name)) }));
   entries.sort((one, other) => other.bytes - one.bytes);
   const all = sizeText(entries.reduce((sum, { bytes }) => sum + bytes, 0));
   const rows = entries.map(({ name, bytes }) => [name, sizeText(bytes)]);
@@ -59,30 +61,10 @@ export async function clean({ folder, yes }: { folder: string; yes: boolean }): 
 async function isAgreed(size: string): Promise<boolean> {
   if (!process.stdin.isTTY) {
     const problem = 'is missing, and there is no terminal to ask on';
-    throw new InputError({ file: 'command line', field: '--yes', problem, remedy: 'Give it to remove all of this' });
+    throw wrongOption('--yes', problem, 'Give it to remove all of this');
   }
-  const { openDialog } = await import('./terminal-dialog.ts');
-  const dialog = openDialog(
-    { input: process.stdin, output: process.stdout, signal: new AbortController().signal },
-    'Nothing was removed.',
-  );
-  try {
-    return /^y(es)?$/i.test((await dialog.ask(`Remove these ${size}? (y/N) `)).trim());
-  } finally {
-    dialog.close();
-  }
-}
-
-/** What it takes on the disk. Links are not followed. */
-async function bytesOf(path: string): Promise<number> {
-  const stats = await lstat(path).catch(() => undefined);
-  if (stats === undefined) return 0;
-  const own = stats.blocks * 512;
-  if (!stats.isDirectory()) return own;
-  const names = await namesIn(path);
-  let sum = own;
-  for (const name of names) sum += await bytesOf(join(path, name));
-  return sum;
+  const { askWhether } = await import('./terminal-dialog.ts');
+  return askWhether(`Remove these ${size}? (y/N) `, process.stdout, 'Nothing was removed.');
 }
 
 /** None of a folder that is not there, or can't be read. */

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { Config } from '../src/config/schema.ts';
-import { taskQueuesOf, temporalSchema } from '../src/config/workflow-schemas.ts';
+import { taskQueuesOf, usualTaskQueues } from '../src/config/workflow-schemas.ts';
 import type { InputError } from '../src/core/input-error.ts';
 import { loadWorkerSettings } from '../src/core/worker-settings.ts';
 import type { SetOptions } from '../src/round/evaluate/choose-set.ts';
@@ -123,7 +123,7 @@ export async function startEndpointEvaluation(
 ): Promise<void> {
   refuseOfModels(options);
   const { temporal: _, detach, workflowId = `evaluation-${randomUUID()}`, round: __, run: ___, ...asked } = options;
-  const { cpu, teacher } = config === undefined ? queuesWithoutConfig : taskQueuesOf(config);
+  const { cpu, teacher } = config === undefined ? usualTaskQueues : taskQueuesOf(config);
   const onDisk = (['config', 'dataRoot', 'tsv', 'file', 'images', 'output', 'apiKeyFile'] as const).flatMap((name) =>
     asked[name] === undefined ? [] : [[name, resolve(asked[name])]],
   );
@@ -143,8 +143,6 @@ export async function startEndpointEvaluation(
     process.stdout.write(`${formatScores(scores)}\nIn ${folder}\n`);
   });
 }
-
-const queuesWithoutConfig = taskQueuesOf({ temporal: temporalSchema.parse({}) });
 
 function unlessAborted<R>(work: Promise<R>, signal: AbortSignal): Promise<R> {
   return new Promise((resolve, reject) => {

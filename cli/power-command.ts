@@ -1,7 +1,6 @@
 import { type Command, InvalidArgumentError } from 'commander';
-import { InputError } from '../src/core/input-error.ts';
 import type { QuestionPlan } from '../src/evaluation/plan-power.ts';
-import { integer, missingOption, share } from './options.ts';
+import { integer, missingOption, share, wrongOption } from './options.ts';
 import { textTable } from './text-table.ts';
 
 interface PowerOptions {
@@ -146,14 +145,13 @@ function formatPlans(
 }
 
 function requireWithin({ difference, disagreement, level, power }: PowerOptions): void {
-  const refuse = (field: string, problem: string, remedy: string) =>
-    new InputError({ file: 'command line', field, problem, remedy });
   if (disagreement !== undefined && disagreement < difference) {
     const problem = `${disagreement} % is less than the difference of ${difference} points`;
-    throw refuse('--disagreement', problem, 'Models that differ by so much disagree on as many questions, or more');
+    const remedy = 'Models that differ by so much disagree on as many questions, or more';
+    throw wrongOption('--disagreement', problem, remedy);
   }
   for (const [field, value] of Object.entries({ '--level': level, '--power': power })) {
-    if (value <= 0 || value >= 1) throw refuse(field, `is ${value}`, 'Give a number between 0 and 1');
+    if (value <= 0 || value >= 1) throw wrongOption(field, `is ${value}`, 'Give a number between 0 and 1');
   }
 }
 
@@ -162,7 +160,7 @@ function requireUsed(first: string | undefined, options: PowerOptions, command: 
   const { disagreement, seedDeviation } = options;
   const refuse = (names: Record<string, string>, problem: string) => {
     const field = Object.keys(names).find((one) => command.getOptionValueSource(names[one] as string) === 'cli');
-    if (field !== undefined) throw new InputError({ file: 'command line', field, problem, remedy: 'Leave it out' });
+    if (field !== undefined) throw wrongOption(field, problem, 'Leave it out');
   };
   const ofQuestions = {
     '--questions': 'questions',

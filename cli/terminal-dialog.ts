@@ -51,6 +51,20 @@ export function openDialog(
   };
 }
 
+/** Whether a person says yes. @throws Interrupted when the input ends */
+export async function askWhether(
+  question: string,
+  output: NodeJS.WritableStream,
+  endOfInput: string,
+): Promise<boolean> {
+  const dialog = openDialog({ input: process.stdin, output, signal: new AbortController().signal }, endOfInput);
+  try {
+    return /^y(es)?$/i.test((await dialog.ask(question)).trim());
+  } finally {
+    dialog.close();
+  }
+}
+
 const columns = 64;
 
 /** An image in half blocks of 24-bit color, two pixels a character. */

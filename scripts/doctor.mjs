@@ -5,10 +5,16 @@
  */
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { examineDisk, examineInstallation, examinePrerequisites, setUpCommand } from './doctor/findings.mjs';
+import {
+  examineDisk,
+  examineInstallation,
+  examinePrerequisites,
+  setUpCommand,
+  withLibrary,
+} from './doctor/findings.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
-const context = { root, cache: join(root, '.cache') };
+const context = await withLibrary({ root, cache: join(root, '.cache') });
 
 const findings = [
   ...(await examinePrerequisites(context)),

@@ -196,4 +196,4 @@ const docVqa: BridgeBenchmark = {
   file: 'val_v1.0_withQT.json',
 };
 
-export const answerBenchmarks: readonly BridgeBenchmark[] = [...[gqa, textVqa, vqaV2, okVqa, vizWiz, chartQa, docVqa]];
+export const answerBenchmarks: readonly BridgeBenchmark[] = [gqa, textVqa, vqaV2, okVqa, vizWiz, chartQa, docVqa];

@@ -1,4 +1,5 @@
 /** Images of the demo domain and questions about them, from which the files of benchmarks are made. */
+import { withArticle } from '../../demo/scenes/captions.ts';
 import { drawImages, type SceneImage } from '../../demo/scenes/images.ts';
 import { askQuestion, QUESTION_TYPES, type SceneQuestion } from '../../demo/scenes/questions.ts';
 import { CATEGORY_NAMES, type CategoryName, COLORS } from '../../demo/scenes/vocabulary.ts';
@@ -46,7 +47,7 @@ export function askAny({ image, random }: Pick<Drawn, 'image' | 'random'>): Scen
   throw new Error(`nothing can be asked about ${image.fileName}`);
 }
 
-export const howMany = 'How many things are in the image?';
+const howMany = 'How many things are in the image?';
 const shortTypes = ['identity_reasoning', 'function_reasoning', 'knowledge-based_reasoning'] as const;
 const counts = ['two things', 'three things', 'four things', 'five things'] as const;
 
@@ -80,10 +81,6 @@ export function rightChoice({ choices, correctChoiceIndex }: SceneQuestion): str
 export function pickCategory({ scene }: SceneImage, isThere: boolean, random: SeededRandom): CategoryName {
   const present = new Set(scene.objects.map(({ category }) => category));
   return random.pick(CATEGORY_NAMES.filter((name) => present.has(name) === isThere));
-}
-
-export function withArticle(words: string): string {
-  return /^[aeiou]/.test(words) ? `an ${words}` : `a ${words}`;
 }
 
 export function askExists(image: SceneImage, isThere: boolean, random: SeededRandom): string {

@@ -18,7 +18,7 @@ import { runProgram } from './run-program.ts';
 const TIMEOUT_SECONDS = 600;
 const CONCURRENT = 8;
 
-export const taskName = ({ name }: BridgeBenchmark) => `bridge_${name.replaceAll('-', '_')}`;
+const taskName = ({ name }: BridgeBenchmark) => `bridge_${name.replaceAll('-', '_')}`;
 
 /** lmms-eval's task, but for its name and where its records are. */
 function localTask(files: BenchmarkFiles, tasks: string): string {
@@ -147,7 +147,7 @@ export async function readSamples(file: string, { metric }: BridgeBenchmark, row
 }
 
 /** Its own figures of all questions: metric → value. */
-export async function readFigures(samples: string, task: string): Promise<Record<string, number>> {
+async function readFigures(samples: string, task: string): Promise<Record<string, number>> {
   const { results } = await readJson(resultsBeside(samples), resultsSchema);
   return Object.fromEntries(
     Object.entries(results[task] ?? {}).flatMap(([key, value]) => {

@@ -48,7 +48,7 @@ export function describeRejection({ problem, answer, question_type: type }: Revi
   if (problem === undefined && !/^\W*skip(?:ped)?\W*$/i.test(answer)) return undefined;
   const [reason = '', ...rest] = (problem ?? 'skip').split(': ');
   if (reason === 'skip' || /^\W*skip/i.test(answer)) {
-    return `The teacher skipped this one: its prompt says to answer Skip where the facts about the image do not allow a question of the type ${type}. The filters leave it out. Good means that skipping was right here; bad, that a question was possible.`;
+    return `The teacher skipped this one: it is told to answer Skip where the facts about the image do not allow a question of the type ${type}. The filters leave it out. Good means that skipping was right here; bad, that a question was possible.`;
   }
   const words = reason.replaceAll('_', ' ');
   const detail = rest.join(': ');

@@ -15,8 +15,8 @@ import type {
 } from '../../workflows/prompt-messages.ts';
 import { ask, update as send } from '../temporal-client.ts';
 import { describeUnattended, workersOf } from '../watch/activity-words.ts';
-import { pendingActivities } from '../watch/pending-activities.ts';
-import { nextTry } from '../watch/screen.ts';
+import { type Description, pendingActivities } from '../watch/pending-activities.ts';
+import { retriedAfter } from '../watch/screen.ts';
 
 /** A sample with the file of its image. */
 export type ReviewedSample = PromptSample & { image: string };
@@ -69,26 +69,27 @@ export function openReview(client: Client, workflowId: string): Review {
     async waitForSamples(signal, onWait = () => undefined) {
       for (;;) {
         signal.throwIfAborted();
-        if ((await handle.describe()).status.name !== 'RUNNING') return undefined;
+        const description = await handle.describe();
+        if (description.status.name !== 'RUNNING') return undefined;
         const now = await progress();
         if (now.phase === 'waiting for verdicts') return { progress: now, samples: await samples(now) };
-        const waiting = await this.waitingFor();
+        const waiting = await reasonToWait(client, description);
         if (waiting !== undefined) onWait(waiting);
         await sleep(pollMilliseconds, undefined, { signal });
       }
     },
-    async waitingFor() {
-      for (const { type, attempt, lastFailure, nextTryAt, unattendedQueue } of await pendingActivities(
-        client,
-        await handle.describe(),
-      )) {
-        if (unattendedQueue !== undefined) return describeUnattended(workersOf(type, unattendedQueue));
-        if (lastFailure !== undefined) return `It is retried after: ${lastFailure}${nextTry(nextTryAt, attempt)}`;
-      }
-      return undefined;
-    },
+    waitingFor: async () => reasonToWait(client, await handle.describe()),
     judge: (verdict) => update('verdict', verdict),
     decide: (decision) => update('decide', decision),
     result: () => handle.result(),
   };
+}
+
+async function reasonToWait(client: Client, description: Description): Promise<string | undefined> {
+  for (const activity of await pendingActivities(client, description)) {
+    const { type, lastFailure, unattendedQueue } = activity;
+    if (unattendedQueue !== undefined) return describeUnattended(workersOf(type, unattendedQueue));
+    if (lastFailure !== undefined) return `It is ${retriedAfter(activity)}`;
+  }
+  return undefined;
 }

@@ -1,6 +1,7 @@
 /**
  * What an activity is called where a person reads it, and which worker it waits for: its name in Temporal is for programs.
  */
+import { usualTaskQueues } from '../../src/config/workflow-schemas.ts';
 import { type Queue, rowOf, type StepName, stepNames } from '../../src/round/steps.ts';
 
 /** Activities that are no step of the table, or a piece of one. */
@@ -50,15 +51,9 @@ export function workersOf(activity: string, queue: string): Workers {
   return { kind: activity.endsWith('Shard') ? (row.shards?.queue ?? row.queue) : row.queue, queue };
 }
 
-const defaultQueues: Readonly<Record<Workers['kind'], string>> = {
-  cpu: 'data-engine',
-  gpu: 'data-engine-gpu',
-  teacher: 'data-engine-teacher',
-};
-
 /** `dataengine worker gpu`, with its queue where that is not the default. */
-export function commandOfWorkers({ kind, queue }: Workers): string {
-  return `dataengine worker ${kind}${queue === defaultQueues[kind] ? '' : ` --task-queue ${queue}`}`;
+function commandOfWorkers({ kind, queue }: Workers): string {
+  return `dataengine worker ${kind}${queue === usualTaskQueues[kind] ? '' : ` --task-queue ${queue}`}`;
 }
 
 /** That nobody works on a queue, and what to type. */

@@ -7,7 +7,7 @@ import type { ProgressDisplay } from '../progress-display.ts';
 import { wrapped } from '../text-table.ts';
 import { describeUnattended } from './activity-words.ts';
 import type { RunView } from './run-view.ts';
-import { nextTry, waysToAnswer } from './screen.ts';
+import { retriedAfter, waysToAnswer } from './screen.ts';
 
 const longestStepName = 'check-serving'.length;
 const longestTime = '12 min 34 s'.length;
@@ -77,9 +77,9 @@ export function createLineRenderer(
   }
 
   function showActivities({ activities, round: current }: RunView): void {
-    for (const { id, name, attempt, lastFailure, nextTryAt } of activities) {
-      if (lastFailure !== undefined)
-        logOnce(`${name} ${id} ${attempt}`, `  ${name} is retried after: ${lastFailure}${nextTry(nextTryAt, attempt)}`);
+    for (const activity of activities) {
+      const { id, name, attempt, lastFailure } = activity;
+      if (lastFailure !== undefined) logOnce(`${name} ${id} ${attempt}`, `  ${name} is ${retriedAfter(activity)}`);
     }
     const running = activities.filter(({ details }) => details !== undefined);
     for (const { name, attempt, details } of running.length > 0 ? running : activities.slice(0, 1)) {
@@ -99,11 +99,7 @@ export function createLineRenderer(
         `  the budget of ${limit} ${currency} is used up: \`dataengine top-up ${workflowId} AMOUNT\` or \`dataengine finish-early ${workflowId}\``,
       );
     }
-    if (retry !== undefined)
-      logOnce(
-        `${workflowId} attempt ${retry.attempt}`,
-        `  ${step} is retried after: ${retry.lastFailure}${nextTry(retry.nextTryAt, retry.attempt)}`,
-      );
+    if (retry !== undefined) logOnce(`${workflowId} attempt ${retry.attempt}`, `  ${step} is ${retriedAfter(retry)}`);
     display.show(`round ${round} ${step}`, requests > 0 ? { step: answered, steps: requests } : {});
   }
 

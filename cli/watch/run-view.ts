@@ -7,7 +7,7 @@ import type { HeartbeatDetails } from '../../activities/heartbeat.ts';
 import type { RoundSummary } from '../../workflows/inputs.ts';
 import type { DataEngineProgress, GenerationProgress, RoundProgress, StepRecord } from '../../workflows/messages.ts';
 import { type Workers, wordsOfActivity, workersOf } from './activity-words.ts';
-import { type Description, isPolled, pendingActivities } from './pending-activities.ts';
+import { type Description, isPolled, type PendingActivity, pendingActivities } from './pending-activities.ts';
 
 export interface ActivityView {
   /** Unique within its workflow. */
@@ -106,20 +106,18 @@ async function addChild(client: Client, workflowId: string, view: RunView): Prom
   }
 }
 
-type Pending = Awaited<ReturnType<typeof pendingActivities>>[number];
-
 async function addActivities(client: Client, description: Description, view: RunView): Promise<void> {
   const pending = await pendingActivities(client, description);
   view.activities.push(...pending.map(viewOf));
   addUnattended(pending, view);
 }
 
-function addUnattended(pending: readonly Pending[], view: RunView): void {
+function addUnattended(pending: readonly PendingActivity[], view: RunView): void {
   for (const { type, unattendedQueue } of pending)
     if (unattendedQueue !== undefined) view.unattended.push(workersOf(type, unattendedQueue));
 }
 
-function viewOf({ type, unattendedQueue: _, ...rest }: Pending): ActivityView {
+function viewOf({ type, unattendedQueue: _, ...rest }: PendingActivity): ActivityView {
   return { ...rest, name: wordsOfActivity(type) };
 }
 

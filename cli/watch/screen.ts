@@ -45,8 +45,7 @@ export function renderRun(view: RunView, options: { color: boolean }): string {
       const most = limit === undefined ? '' : ` of ${limit.toFixed(2)}`;
       lines.push(`  spent ${spent.toFixed(2)}${most} ${currency}, ${reserved.toFixed(2)} reserved`);
     }
-    if (retry !== undefined)
-      lines.push(color.yellow(`  retried after: ${retry.lastFailure}${nextTry(retry.nextTryAt, retry.attempt)}`));
+    if (retry !== undefined) lines.push(color.yellow(`  ${retriedAfter(retry)}`));
   }
   for (const activity of generation === undefined ? activities : []) lines.push(...renderActivity(activity, color));
   if (progress?.paused !== undefined) {
@@ -66,23 +65,30 @@ export function waysToAnswer({ skip }: WaitingStep): string {
   return ['retry-step', ...(skip === undefined ? [] : ['skip-step']), 'give-up'].join('|');
 }
 
+/** `retried after: The server does not answer; attempt 3 in 42 s` */
+export function retriedAfter({
+  attempt,
+  lastFailure,
+  nextTryAt,
+}: Pick<ActivityView, 'attempt' | 'lastFailure' | 'nextTryAt'>): string {
+  return `retried after: ${lastFailure}${nextTry(nextTryAt, attempt)}`;
+}
+
 /** `; attempt 3 in 42 s`, or nothing while an attempt runs. */
-export function nextTry(at: string | undefined, attempt: number): string {
+function nextTry(at: string | undefined, attempt: number): string {
   if (at === undefined) return '';
   const seconds = (Date.parse(at) - Date.now()) / 1000;
   return `; attempt ${attempt} ${seconds < 1 ? 'now' : `in ${formatSeconds(seconds)}`}`;
 }
 
 function renderActivity(activity: ActivityView, color: ReturnType<typeof pc.createColors>): string[] {
-  const { name, attempt, details = { round: 0 }, lastFailure, nextTryAt, paused } = activity;
+  const { name, attempt, details = { round: 0 }, lastFailure, paused } = activity;
   const { step, steps } = details;
   const progress = steps === undefined ? '' : `${bar(step ?? 0, steps)} ${step ?? 0}/${steps} `;
   const tries = attempt > 1 ? ` (attempt ${attempt})` : '';
   return [
     `  ${progress}${name}${tries}${paused ? ', stopped' : ''} ${describeNumbers(details)}`.trimEnd(),
-    ...(lastFailure === undefined
-      ? []
-      : [color.yellow(`  retried after: ${lastFailure}${nextTry(nextTryAt, attempt)}`)]),
+    ...(lastFailure === undefined ? [] : [color.yellow(`  ${retriedAfter(activity)}`)]),
   ];
 }
 

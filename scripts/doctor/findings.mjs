@@ -36,7 +36,7 @@ export async function examinePrerequisites(context) {
     ['make', ['make'], 'make', 'make'],
   ];
   // The addon is compiled once; whoever has it needs neither.
-  const isCompiled = await isThere(addonStep, await withLibrary(context));
+  const isCompiled = await isThere(addonStep, context);
   return [
     examineNode(),
     await examinePython(),
@@ -112,8 +112,8 @@ async function isThere(step, context) {
   return Boolean(context.library) && (await examineStep(step, context)).state === 'ok';
 }
 
-/** The context of the addon's step: it needs what the library's step has found. */
-async function withLibrary(context) {
+/** The context of the checks below: the addon's step needs what the library's step has found. */
+export async function withLibrary(context) {
   const gpu = readState(context.cache).gpu === true;
   const full = { ...context, gpu, gpuFolder: join(context.cache, 'tensorflow-gpu'), state: {} };
   // Each tells the next where it is.
@@ -124,10 +124,9 @@ async function withLibrary(context) {
 
 async function examineTensorflow(context, hasPackages) {
   const name = 'TensorFlow';
-  const withIts = await withLibrary(context);
-  if (withIts.library === undefined) return [await examineStep(tensorflowStep, withIts, name)];
+  if (context.library === undefined) return [await examineStep(tensorflowStep, context, name)];
   const findings = hasPackages ? await multiply(context) : [];
-  if (findings[0]?.state === 'ok' || (await isThere(addonStep, withIts))) return findings;
+  if (findings[0]?.state === 'ok' || (await isThere(addonStep, context))) return findings;
   return [{ name, state: 'later', text: `its addon is not compiled yet. ${setUp}` }];
 }
 

@@ -1,13 +1,26 @@
 import { lstatSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** What a file or a folder takes on the disk, in bytes. Links are not followed; what can't be read counts nothing. */
+/**
+ * What a file or a folder takes on the disk, in bytes. Links are not followed; what can't be read counts nothing.
+ *
+ * @param {string} path
+ * @returns {number}
+ */
 export function sizeOf(path) {
-  const stats = lstatSync(path, { throwIfNoEntry: false });
+  const stats = statsOf(path);
   if (!stats) return 0;
   const own = stats.blocks * 512;
   if (!stats.isDirectory()) return own;
   return entriesOf(path).reduce((sum, name) => sum + sizeOf(join(path, name)), own);
+}
+
+function statsOf(path) {
+  try {
+    return lstatSync(path);
+  } catch {
+    return undefined;
+  }
 }
 
 function entriesOf(folder) {

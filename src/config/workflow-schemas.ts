@@ -58,6 +58,9 @@ export function taskQueuesOf({ temporal }: { temporal: z.output<typeof temporalS
   return { cpu, gpu, teacher };
 }
 
+/** Those of a config that names none. */
+export const usualTaskQueues = taskQueuesOf({ temporal: temporalSchema.parse({}) });
+
 /** The queue of the requests to the teacher where nothing else is set: a CPU worker polls it besides its own. */
 export function teacherQueueOf(cpuQueue: string): string {
   return `${cpuQueue}-teacher`;

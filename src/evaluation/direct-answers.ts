@@ -1,5 +1,5 @@
 /** Scores of a round, in percent. */
-export interface ScoresOfRound {
+interface ScoresOfRound {
   multipleChoice: number;
   directAnswer: number;
   testMultipleChoice?: number | undefined;

@@ -8,6 +8,7 @@ import type { PairComparison, RoundComparison } from '../evaluation/round-compar
 import { holmAdjusted, mcNemarWorse } from '../evaluation/statistics/paired-tests.ts';
 import { lastGoodRound } from './decisions.ts';
 import type { ReportRound } from './report-input.ts';
+import { count, percent, sum } from './tables.ts';
 
 export interface Finding {
   kind: FindingKind;
@@ -16,7 +17,7 @@ export interface Finding {
   about?: string | undefined;
 }
 
-export interface FindingsInput {
+interface FindingsInput {
   rounds: readonly ReportRound[];
   /** Round 0 against the last good round. */
   comparison?: RoundComparison | undefined;
@@ -186,8 +187,8 @@ function factsOf({ rounds, comparison, level }: FindingsInput): Facts {
   const last = good?.validation.errorByType ?? {};
   // What was drawn for a round that was set aside is not in the model.
   const builtUpon = rounds.filter(({ round, gate }) => gate?.accepted !== false && round <= (good?.round ?? 0));
-  const requests = (type: string) => total(builtUpon.map(({ sampledByType }) => valueIn(sampledByType, type) ?? 0));
-  const all = total(builtUpon.flatMap(({ sampledByType }) => Object.values(sampledByType)));
+  const requests = (type: string) => sum(builtUpon.map(({ sampledByType }) => valueIn(sampledByType, type) ?? 0));
+  const all = sum(builtUpon.flatMap(({ sampledByType }) => Object.values(sampledByType)));
   const names = Object.keys(last);
   const pGains = holmAdjusted(names.map((type) => pOfGain(valueIn(comparison?.byType, type))));
   const types = Object.entries(last).map(([type, now], place): TypeFacts => {
@@ -259,19 +260,15 @@ function pOf({ pair }: TypeFacts): number {
 }
 
 function asked({ questions = 0 }: TypeFacts): string {
-  return `${questions.toLocaleString('en-US')} questions`;
+  return `${count(questions)} questions`;
 }
 
 function fromTo({ before, now }: TypeFacts): string {
   return `${percent(before)} → ${percent(now)}`;
 }
 
-function percent(share: number): string {
-  return `${(100 * share).toFixed(1)} %`;
-}
-
-function times(count: number): string {
-  return count === 1 ? 'once' : `${count.toLocaleString('en-US')} times`;
+function times(number: number): string {
+  return number === 1 ? 'once' : `${count(number)} times`;
 }
 
 /** `a`, `a and b`, `a, b and c` */
@@ -283,8 +280,4 @@ function lowest<T>(items: readonly T[], value: (item: T) => number): T | undefin
   let best: T | undefined;
   for (const item of items) if (best === undefined || value(item) < value(best)) best = item;
   return best;
-}
-
-function total(values: readonly number[]): number {
-  return values.reduce((sum, value) => sum + value, 0);
 }

@@ -88,9 +88,9 @@ function linked(run: string, index: number, hasReport: boolean): Cell {
   const name = hasReport
     ? `<a href="${escapeHtml(encodeURIComponent(run))}/report.html">${escapeHtml(run)}</a>`
     : escapeHtml(run);
-  const { color, dash } = series(index);
+  const { color, dash, shape } = series(index);
   const line = `<line x1="0" y1="6" x2="30" y2="6" stroke="${color}" stroke-width="2" stroke-dasharray="${dash.join(' ')}"/>`;
-  const point = `<path d="${shapePath(series(index).shape)}" transform="translate(15 6)" fill="${color}"/>`;
+  const point = `<path d="${seriesPaths[shape]}" transform="translate(15 6)" fill="${color}"/>`;
   const sign = hasReport ? `<svg class="sign" width="30" height="12" aria-hidden="true">${line}${point}</svg>` : '';
   return { text: run, html: `${sign}${name}` };
 }
@@ -113,10 +113,6 @@ const seriesPaths = {
   cross: 'M-1.7 -5h3.4v3.3h3.3v3.4h-3.3v3.3h-3.4v-3.3h-3.3v-3.4h3.3z',
   'triangle-right': 'M5 0l-9 5v-10z',
 } as const;
-
-function shapePath(shape: keyof typeof seriesPaths): string {
-  return seriesPaths[shape];
-}
 
 function costOf(rounds: readonly ReportRound[]): string {
   const costs = rounds.flatMap(({ cost }) => cost ?? []);

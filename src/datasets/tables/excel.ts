@@ -44,9 +44,8 @@ async function readFirstSheet(file: string) {
 /** The sheets and their texts, no images. What is longer than the archive says is cut there. */
 function unpack(file: string, content: Uint8Array): Record<string, Uint8Array> {
   let total = 0;
-  let unpacked: Record<string, Uint8Array>;
   try {
-    unpacked = unzipSync(content, {
+    return unzipSync(content, {
       filter: ({ name, size, originalSize }) => {
         if (!/\.(xml|rels)$/i.test(name)) return false;
         // What is not compressed is as long as it is packed, whatever the archive says.
@@ -58,7 +57,6 @@ function unpack(file: string, content: Uint8Array): Record<string, Uint8Array> {
   } catch (error) {
     throw error instanceof InputError ? error : notExcel(file, error);
   }
-  return unpacked;
 }
 
 const startOfRowOrCell = /<(?:[\w.-]+:)?(?:row|c)(?=[\s/>])((?:[^"'<>]|"[^"<]*"|'[^'<]*')*)>/g;

@@ -15,7 +15,6 @@ import { frozen, Tape, type Weights } from '../ops/tape.ts';
 import { sizeOf, type Value } from '../ops/value.ts';
 import {
   type Chunk,
-  type ChunkFeeds,
   type ChunkShape,
   chunkFeeds,
   chunkShapes,
@@ -128,14 +127,13 @@ export function traceSlotDecoder(
   const traceChunk = (
     ops: Ops,
     { sequences, tokens }: ChunkShape,
-    values: Record<keyof ChunkFeeds & string, Value>,
+    values: Record<keyof ReturnType<typeof chunkInputs>, Value>,
     updates: Updates,
     wanted: Value,
   ) => {
     const tape = new Tape(ops);
-    const positions = values.positions as Value;
-    const into = values.slots as Value;
-    const embedded = embedTokens(tape, weights, values.tokenIds as Value);
+    const { positions, slots: into } = values;
+    const embedded = embedTokens(tape, weights, values.tokenIds);
     const first = ops.multiply(into, ops.constant(Int32Array.of(heads * length), []));
     const rows = cacheRows(ops, first, positions, [sequences, tokens]);
     return llama(
@@ -143,14 +141,14 @@ export function traceSlotDecoder(
       weights,
       config,
       {
-        embeddings: selectRows(tape, values.isImage as Value, frozen(values.images as Value), embedded),
+        embeddings: selectRows(tape, values.isImage, frozen(values.images), embedded),
         batch: sequences,
         tables: tables(ops, positionTable, positions),
         outputs: { perSequence: (wanted.shape[0] as number) / sequences, rows: wanted, tableRows: wanted },
         cache: cache(ops, updates, rows, (all) => ops.gather(all, into)),
         ...productsOf(wanted.shape[0] as number),
       },
-      adapters?.(values.adapter as Value),
+      adapters?.(values.adapter),
     ).value;
   };
   for (const shape of [...chunks.alone, ...chunks.together]) {

@@ -43,7 +43,7 @@ export interface Chunk extends ChunkShape {
   parts: { read: SlotRead; index: number; start: number; count: number }[];
 }
 
-export interface ChunkFeeds extends Record<string, Int32Array | Float32Array | Uint8Array> {
+interface ChunkFeeds extends Record<string, Int32Array | Float32Array | Uint8Array> {
   /** `[sequences * tokens]` */
   tokenIds: Int32Array;
   /** `[sequences * tokens, 1]` */

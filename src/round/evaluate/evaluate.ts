@@ -99,6 +99,7 @@ export async function joinShards(context: StepContext): Promise<EvaluateOutcome>
   const asked: Record<string, string> = emptyRecord();
   const contents: Record<string, unknown> = emptyRecord();
   const questionsOf = new Map<string, BenchmarkQuestion[]>();
+  const importedOf = new Map<string, Scores['imported']>();
   for (const set of sets) {
     const questions = await readTypedQuestions(context, set);
     questionsOf.set(set.name, questions);
@@ -107,6 +108,7 @@ export async function joinShards(context: StepContext): Promise<EvaluateOutcome>
     contents[set.name] = { file: await hashQuestions(set), settings: contentSettings(set.questions) };
     const imported = await importedAnswers(context, set);
     if (imported !== undefined) {
+      importedOf.set(set.name, imported.info);
       shards[`${set.name}-imported`] = imported.outputs;
       continue;
     }
@@ -137,13 +139,17 @@ export async function joinShards(context: StepContext): Promise<EvaluateOutcome>
       for (const set of sets) {
         const folder = set.name === 'validation' ? '' : set.name;
         const questions = questionsOf.get(set.name) as BenchmarkQuestion[];
+        const imported = importedOf.get(set.name);
         const written = await writeScores({
           set,
           questions,
           losses: await readSetAnswers(context, set),
           judged: judged?.(set.name),
           folder: folder === '' ? directory : joinInside(directory, folder),
-          answeredBy: { modelFiles: merged.manifest.outputs, ...(await answerSource(context, set, questions)) },
+          answeredBy: {
+            modelFiles: merged.manifest.outputs,
+            ...(imported ? { imported } : await rankingOf(context, set, questions)),
+          },
           settleUnclear: settleUnclearOf(context),
           bootstrap: { samples: config.evaluate.bootstrapSamples, seed: config.seed },
         });
@@ -205,14 +211,12 @@ function typeOf(question: BenchmarkQuestion & { question_type?: string }): strin
   return question.question_type ?? null;
 }
 
-/** The program whose results these are, or how a server found the choices. @throws InputError when two shards differ */
-async function answerSource(
+/** How a server found the choices of a set. @throws InputError when two shards differ */
+async function rankingOf(
   context: StepContext,
   set: EvaluationSet,
   questions: readonly BenchmarkQuestion[],
-): Promise<Pick<Scores, 'ranking' | 'imported'>> {
-  const imported = await importedAnswers(context, set);
-  if (imported !== undefined) return { imported: imported.info };
+): Promise<Pick<Scores, 'ranking'>> {
   if (context.config.evaluate.engine !== 'endpoint') return {};
   // Where words are all that is asked for, no choice was found.
   if (askQuestions(set, questions).every(({ answers }) => answers.length === 0)) return {};

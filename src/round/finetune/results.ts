@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { fileExists } from '../../core/files.ts';
 import { readJsonLines } from '../../core/read-json.ts';
 import type { StepOutcome } from '../step-context.ts';
+import { adapterConfigFile, adapterNoteFile } from './base-model-name.ts';
 
 export interface FinetuneOutcome extends StepOutcome {
   /** Distinct samples in the mixture. */
@@ -18,7 +19,7 @@ export const lossFile = 'loss.jsonl';
 export const validationScoresFile = 'validation.jsonl';
 /** The validation loss of states; only with `finetune.validationLoss`. */
 export const validationLossFile = 'validation-loss.jsonl';
-export const finetuneFiles = ['adapter_config.json', adapterFile, lossFile, 'README.md'];
+export const finetuneFiles = [adapterConfigFile, adapterFile, lossFile, adapterNoteFile];
 
 const lossSchema = z.object({ step: z.number(), loss: z.number() });
 

@@ -11,6 +11,7 @@ import { generatedData } from '../append/generated-data.ts';
 import { lineageBefore } from '../gate/lineage.ts';
 import { datasetPart, type MixturePart, mixtureParts } from '../mixture-parts.ts';
 import type { StepContext } from '../step-context.ts';
+import { givenAdapter } from './given-adapter.ts';
 
 /** What a round trains on: the base data, its own and that of the rounds it is built upon. */
 export interface RoundMixture {
@@ -59,7 +60,7 @@ export async function roundMixture(context: Pick<StepContext, 'config' | 'run' |
 export async function plannedFinetune(
   context: Pick<StepContext, 'config' | 'run' | 'round'>,
 ): Promise<{ samples: number; steps: number }> {
-  if (context.round === 0 && context.config.finetune.round0Adapter !== undefined) return { samples: 0, steps: 0 };
+  if (givenAdapter(context.config, context.round) !== undefined) return { samples: 0, steps: 0 };
   const { drawn } = await roundMixture(context);
   let samples = 0;
   for (const part of drawn) for await (const _ of part.samples()) samples += 1;

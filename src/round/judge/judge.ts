@@ -20,7 +20,6 @@ import {
 } from '../../evaluation/judge/judge-requests.ts';
 import { rankAnswers } from '../../evaluation/rank-answers.ts';
 import { readLedger } from '../../teacher/ledger.ts';
-import { readPrice } from '../../teacher/prices.ts';
 import { limitedBudget, OutOfBudget } from '../../teacher/spending.ts';
 import { TeacherError } from '../../teacher/teacher-error.ts';
 import type { EvaluationAnswer } from '../../trainer/job-files.ts';
@@ -36,7 +35,7 @@ import { type GenerationPlan, planWork } from '../asking/plan.ts';
 import { readSetAnswers } from '../evaluate/set-answers.ts';
 import { type EvaluationSet, evaluationSets, extractedImagesFolder, readEvaluationSet } from '../evaluation-sets.ts';
 import { outcomeOf, type StepContext } from '../step-context.ts';
-import { refuseUnknownPrice, teacherIdentity, teacherName, withoutStops } from '../teacher.ts';
+import { countedPrice, refuseUnknownPrice, teacherIdentity, teacherName, withoutStops } from '../teacher.ts';
 import { figuresFile, type JudgeOutcome, judgedFile, type judgedSchema } from './results.ts';
 import { isJudged, judgePlace, judgeTools, judgeWork } from './work.ts';
 
@@ -131,12 +130,11 @@ async function finish(context: StepContext, place: KeptPlace, plans: readonly Ju
 }
 
 /** @throws OutOfBudget where the budget left nothing to judge a first answer with */
-async function refuseEmptyBudget({ config, run }: StepContext, answers: ReadonlyMap<string, unknown>): Promise<void> {
-  const { prices, model, mode } = config.teacher;
-  const budget = limitedBudget(config.teacher);
+async function refuseEmptyBudget(context: StepContext, answers: ReadonlyMap<string, unknown>): Promise<void> {
+  const budget = limitedBudget(context.config.teacher);
   if (budget === undefined || answers.size > 0) return;
-  const { cost, toppedUp } = await readLedger(run.root);
-  const { currency = '' } = (await readPrice(prices, model, mode)) ?? {};
+  const { cost, toppedUp } = await readLedger(context.run.root);
+  const { currency = '' } = (await countedPrice(context)) ?? {};
   throw new OutOfBudget({ limit: budget.limit + toppedUp, spent: cost, currency });
 }
 

@@ -3,7 +3,6 @@ import { statfs } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileExists } from '../../core/files.ts';
 import { configError, InputError } from '../../core/input-error.ts';
-import { roundDirectory } from '../../core/run-directory.ts';
 import { readQuestionTypes } from '../../generation/question-types.ts';
 import { imagesInPool } from '../../generation/sample-requests.ts';
 import { imageFields } from '../../trainer/supervisor/image-fields.ts';
@@ -15,6 +14,7 @@ import { isJudged, judgeTools } from '../judge/work.ts';
 import { readLoopQuestions } from '../loop-questions.ts';
 import { asksTeacher } from '../paid-teacher.ts';
 import { generationPromptFile, readGenerationPrompt, readShortAnswerPrompt } from '../prompt-file.ts';
+import { stepDirectory } from '../step-directory.ts';
 import type { StepName } from '../steps.ts';
 import { refuseUnknownPrice, teacherOf } from '../teacher.ts';
 import { verifies } from '../verify/verify.ts';
@@ -166,12 +166,17 @@ export const preflightChecks: readonly PreflightCheck[] = [
   },
 ];
 
-/** The validation questions; none where they can't be read, which the check of the data reports. */
-async function questionsIn({ config, run }: PreflightContext) {
-  return readLoopQuestions({ config, run }, 'validation').catch((error: unknown) => {
-    if (error instanceof InputError) return [];
+/** What is read; undefined where it can't be, which the check of the data reports. */
+function readable<R>(work: Promise<R>): Promise<R | undefined> {
+  return work.catch((error: unknown) => {
+    if (error instanceof InputError) return undefined;
     throw error;
   });
+}
+
+/** The validation questions; none where they can't be read. */
+async function questionsIn({ config, run }: PreflightContext) {
+  return (await readable(readLoopQuestions({ config, run }, 'validation'))) ?? [];
 }
 
 /** @throws InputError for a type of a question that the teacher could not be told about */
@@ -199,17 +204,11 @@ async function requireListedTypes(context: PreflightContext): Promise<undefined>
 async function requirePool(context: PreflightContext): Promise<string[]> {
   const { config } = context;
   const { maximumBoxes, requests } = config.sampling;
-  // What can't be read is reported by the check of the data.
-  const read = <R>(work: Promise<R>) =>
-    work.catch((error: unknown) => {
-      if (error instanceof InputError) return undefined;
-      throw error;
-    });
-  const images = await read(withPool(config, (pool) => pool.list()));
+  const images = await readable(withPool(config, (pool) => pool.list()));
   if (images === undefined) return [];
   const described = imagesInPool(images, config.sampling);
   const drawable = described.filter(({ boxCount }) => boxCount <= maximumBoxes);
-  const scored = await read(evaluatedImages(context, images));
+  const scored = await readable(evaluatedImages(context, images));
   if (scored === undefined) return [];
   const free = drawable.filter(({ id }) => !scored.has(id)).length;
   if (free === 0) {
@@ -239,7 +238,7 @@ async function requireSpace({ config, run }: PreflightContext, step?: StepName):
   if (size === 0) return;
   const left: number[] = [];
   for (let round = 0; round <= config.rounds; round += 1) {
-    if (!(await fileExists(join(roundDirectory(run, round), 'merged', 'manifest.json')))) left.push(round);
+    if (!(await fileExists(join(stepDirectory(run, round, 'merge'), 'manifest.json')))) left.push(round);
   }
   // A step by hand makes one; of a run in a store, finished rounds need not be on this disk.
   if (step !== undefined || run.stored !== undefined) left.splice(1);

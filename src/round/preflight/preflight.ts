@@ -3,7 +3,7 @@
  * looks at all of it, a run's start too, and a step by hand at what it needs.
  */
 import { fileExists } from '../../core/files.ts';
-import { type DataProblem, problemOf } from '../data-problem.ts';
+import { type DataProblem, joinProblems, problemOf } from '../data-problem.ts';
 import { finishedStep } from '../finished-step.ts';
 import type { StepName } from '../steps.ts';
 import type { Place, PreflightContext } from './check.ts';
@@ -41,11 +41,10 @@ export async function preflight(
       }
       found.notes.push(...((await find(context, step)) ?? []));
     } catch (error) {
-      const problem = problemOf(error, context.config.data.root);
-      if (!found.problems.some((other) => other.error.message === problem.error.message)) found.problems.push(problem);
+      found.problems.push(problemOf(error, context.config.data.root));
     }
   }
-  return found;
+  return { ...found, problems: joinProblems(found.problems) };
 }
 
 /**
