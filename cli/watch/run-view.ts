@@ -2,7 +2,7 @@
  * What can be seen of a run: read from its queries, and from the heartbeats that the server keeps, so that progress
  * shows even while a worker is away.
  */
-import { ApplicationFailure, type Client } from '@temporalio/client';
+import { ApplicationFailure, type Client, WorkflowNotFoundError } from '@temporalio/client';
 import type { HeartbeatDetails } from '../../activities/heartbeat.ts';
 import type { RoundSummary } from '../../workflows/inputs.ts';
 import type { DataEngineProgress, GenerationProgress, RoundProgress, StepRecord } from '../../workflows/messages.ts';
@@ -83,10 +83,13 @@ export function readRound(client: Client, roundWorkflowId: string): Promise<Roun
 }
 
 async function addChild(client: Client, workflowId: string, view: RunView): Promise<void> {
-  const description = await client.workflow.getHandle(workflowId).describe();
+  const description = await describeChild(client, workflowId);
+  if (description === undefined) return;
   await addActivities(client, description, view);
   for (const grandchild of childrenOf(description)) {
-    const chunks = await pendingActivities(client, await client.workflow.getHandle(grandchild).describe());
+    const generation = await describeChild(client, grandchild);
+    if (generation === undefined) continue;
+    const chunks = await pendingActivities(client, generation);
     addUnattended(chunks, view);
     const progress = view.progress && (await query<GenerationProgress>(client, grandchild));
     if (progress === undefined) {
@@ -103,6 +106,16 @@ async function addChild(client: Client, workflowId: string, view: RunView): Prom
       step: stepOfChild(grandchild),
       ...(worst && { retry: { attempt, lastFailure, nextTryAt } }),
     };
+  }
+}
+
+/** A parent names its child a moment before the server has started it: undefined then. */
+async function describeChild(client: Client, workflowId: string): Promise<Description | undefined> {
+  try {
+    return await client.workflow.getHandle(workflowId).describe();
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) return undefined;
+    throw error;
   }
 }
 

@@ -11,6 +11,8 @@ export const localTeacher: TeacherProvider = {
   modes: ['online', 'batch'],
   isPaid: false,
   answersAnyPrompt: false,
+  // It answers by the same rules whatever it is called.
+  takesUnlistedModels: true,
   author: 'local rules',
   async connect(settings, work) {
     const { baseUrl, mistakeRate, seed } = settings;

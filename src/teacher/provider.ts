@@ -43,8 +43,8 @@ export interface TeacherProvider {
   isPaid: boolean;
   /** False for one that knows this program's prompts only: rules do what else a teacher is asked for. */
   answersAnyPrompt: boolean;
-  /** Whether `teacher.model` is a deployment, which the service's list of models does not have. */
-  namesDeployments?: true;
+  /** Whether it also takes a `teacher.model` that its list of models does not have, such as the name of a deployment. */
+  takesUnlistedModels?: true;
   /** How a dataset version names the author of its samples; default: the model. */
   author?: string;
   /** Limits of the service that hold where the config sets none. */

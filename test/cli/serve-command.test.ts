@@ -75,7 +75,7 @@ async function serve(...options: string[]): Promise<Served> {
     });
   }
   for await (const line of createInterface({ input: child.stdout })) {
-    const [, address] = /^Serving tiny, north at (\S+)v1, a page at \1$/.exec(line) ?? [];
+    const [, address] = /^Serving \w+, north at (\S+)v1, a page at \1$/.exec(line) ?? [];
     if (address === undefined) continue;
     const client = new OpenAI({ baseURL: `${address}v1`, apiKey: key, maxRetries: 0 });
     const children = await readFile(`/proc/${child.pid}/task/${child.pid}/children`, 'utf8');
@@ -166,9 +166,10 @@ describe.skipIf(process.platform !== 'linux')('a server with a tiny model', () =
   });
 
   test("answers health checks while it computes, and refuses what its model can't take", async () => {
-    const { client, address } = await serve('--max-answers', '4');
+    const { client, address, output } = await serve('--max-answers', '4', '--name', 'demo');
+    expect(output()).toContain('Serving demo, north at ');
     const running = client.chat.completions.create({
-      model: 'tiny',
+      model: 'demo',
       messages: shown(),
       max_tokens: 300,
       n: 4,
@@ -188,11 +189,11 @@ describe.skipIf(process.platform !== 'linux')('a server with a tiny model', () =
     expect(times.length).toBeGreaterThan(10);
     expect(times.sort((left, right) => left - right)[Math.floor(times.length / 2)]).toBeLessThan(200);
     const long = { role: 'user' as const, content: 'word '.repeat(3000) };
-    await expect(client.chat.completions.create({ model: 'tiny', messages: [long] })).rejects.toMatchObject({
+    await expect(client.chat.completions.create({ model: 'demo', messages: [long] })).rejects.toMatchObject({
       status: 400,
     });
     const wrong = [...shown(), { role: 'user' as const, content: 'And?' }];
-    await expect(client.chat.completions.create({ model: 'tiny', messages: wrong })).rejects.toMatchObject({
+    await expect(client.chat.completions.create({ model: 'demo', messages: wrong })).rejects.toMatchObject({
       status: 400,
       param: 'messages[1]',
     });

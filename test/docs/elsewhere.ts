@@ -70,7 +70,7 @@ export const elsewhere: Record<string, string> = {
   'dataengine hub push model configs/demo.yaml --round 1 --repo me/my-model --license apache-2.0':
     'test/cli/hub-commands.test.ts',
   'dataengine hub pull me/my-dataset --output data/my-dataset': 'test/cli/hub-commands.test.ts',
-  'dataengine serve runs/demo': 'test/cli/serve-command.test.ts',
+  'dataengine serve runs/demo --name demo': 'test/cli/serve-command.test.ts',
   'dataengine serve runs/demo-seed1': 'test/cli/serve-command.test.ts',
   'npm run schema': 'test/config/load-config.test.ts',
   'npm run dataengine -- doctor': 'test/scripts/doctor.test.ts',
@@ -114,6 +114,8 @@ export const elsewhere: Record<string, string> = {
   'echo "k1:$(openssl rand -base64 32)"': 'test/cli/codec-server.test.ts',
   'dataengine codec-server': 'test/cli/codec-server.test.ts',
   'temporal workflow start --type dataEngine --task-queue data-engine --workflow-id my-run --input \'{"config":"configs/demo.yaml","run":"my-run"}\' --codec-endpoint http://127.0.0.1:8234':
+    'test/security/codec-commands.test.ts',
+  'temporal workflow start --type dataEngineEndpointEvaluation --task-queue data-engine --workflow-id my-scores --input \'{"benchmark":"mmbench","file":"data/mmbench_dev_20230712.tsv","endpoint":"http://127.0.0.1:8000/v1","modelName":"my-model"}\'':
     'test/security/codec-commands.test.ts',
   'temporal workflow query --workflow-id my-run --type rounds --codec-endpoint http://127.0.0.1:8234':
     'test/security/codec-commands.test.ts',

@@ -87,9 +87,10 @@ describe('data check', () => {
 
     const outcome = await prepareData(context);
     expect(outcome.leftOut).toEqual(countsByReason);
+    const notes = outcome.notes?.map((note) => `; ${note}`).join('') ?? '';
     expect(steps['prepare-data'].summary(outcome)).toBe(
       `${outcome.questions} questions, ${outcome.images} images; records left out: ` +
-        'a choice is empty (2), the explanation mentions a description (1)',
+        `a choice is empty (2), the explanation mentions a description (1)${notes}`,
     );
   });
 

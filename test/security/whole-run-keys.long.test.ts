@@ -20,20 +20,20 @@ afterEach(() => {
   delete process.env.OPENAI_API_KEY;
 });
 
-/** A proxy before the local teacher. It fails first, and says the key in its complaint, as some do. */
+/** A proxy before the local teacher. It fails the first questions, and says the key in its complaint, as some do. */
 async function complainingProxy(): Promise<{ baseUrl: string; complaints: () => number }> {
   const { teacher } = await runningTeacher({ mistakeRate: 0.2, faults: { requiredKey: key } });
   let complaints = 0;
   const proxy = createServer(async (request, response) => {
-    if (complaints < 6) {
+    const { method = 'GET', headers, url } = request;
+    if (method === 'POST' && complaints < 6) {
       complaints += 1;
-      const message = `upstream refused the header "authorization: ${request.headers.authorization}"`;
+      const message = `upstream refused the header "authorization: ${headers.authorization}"`;
       response.writeHead(500, { 'content-type': 'application/json' });
       return void response.end(JSON.stringify({ error: { message, type: 'server_error', code: null } }));
     }
-    const { method, headers, url } = request;
     const forwarded = await fetch(new URL(url ?? '', teacher.baseUrl), {
-      ...{ method: method ?? 'GET', body: request, duplex: 'half' },
+      ...(method === 'POST' ? { method, body: request, duplex: 'half' } : { method }),
       headers: { authorization: headers.authorization ?? '', 'content-type': 'application/json' },
     } as RequestInit);
     response.writeHead(forwarded.status, { 'content-type': 'application/json' });
@@ -56,7 +56,11 @@ test.each(['in OPENAI_API_KEY', 'in a file'])('a key %s is in no file of the run
   const config = await writeTinyRun(folder, (tiny) => ({
     ...tiny,
     rounds: 1,
-    teacher: { ...tiny.teacher, provider: 'openai', baseUrl: proxy.baseUrl, ...(apiKeyFile && { apiKeyFile }) },
+    teacher: {
+      ...tiny.teacher,
+      ...{ provider: 'openai', model: 'local-teacher', baseUrl: proxy.baseUrl, budget: { limit: 1 } },
+      ...(apiKeyFile && { apiKeyFile }),
+    },
   }));
   const printed: string[] = [];
   vi.spyOn(process.stdout, 'write').mockImplementation((part) => printed.push(String(part)) > 0);

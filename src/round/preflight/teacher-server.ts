@@ -38,8 +38,8 @@ export async function requireKnownModel(context: PreflightContext): Promise<stri
       return [`Whether the teacher at ${client.baseURL} knows its model can't be told: it lists none.`];
     }
     // Azure lists what may be deployed, also where it is asked as OpenAI is, and takes names of deployments.
-    const namesDeployments = provider.namesDeployments ?? new URL(client.baseURL).hostname.endsWith('.azure.com');
-    if (namesDeployments || models.some((one) => isModel(one, model))) return [];
+    const takesUnlisted = provider.takesUnlistedModels ?? new URL(client.baseURL).hostname.endsWith('.azure.com');
+    if (takesUnlisted || models.some((one) => isModel(one, model))) return [];
     const names = models.map(({ id }) => id).sort();
     const shown = names.slice(0, listed).join(', ');
     const [nearest] = names

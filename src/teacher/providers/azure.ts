@@ -9,7 +9,7 @@ export const azure: TeacherProvider = {
   modes: ['online', 'batch'],
   isPaid: true,
   answersAnyPrompt: true,
-  namesDeployments: true,
+  takesUnlistedModels: true,
   connect: async (settings, work) => work(azureClient(settings)),
 };
 
