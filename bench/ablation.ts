@@ -36,7 +36,7 @@ import { stepDirectory } from '../src/round/step-directory.ts';
 import { extensions } from '../workers/extensions.ts';
 
 type Strategy = Config['sampling']['strategy'] | 'continued';
-const otherStrategies: Strategy[] = ['uniform', 'expected-gain', 'continued'];
+const otherStrategies: Strategy[] = ['uniform', 'expected-gain', 'high-loss', 'continued'];
 const WORK = '.cache/bench/ablation';
 
 const { values: flags } = parseArgs({

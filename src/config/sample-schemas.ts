@@ -6,10 +6,10 @@ const count = z.int().positive();
 /** Adaptive Bad-case Sampling: which samples the teacher is asked for. */
 export const samplingSchema = z.strictObject({
   strategy: z
-    .enum(['adaptive', 'expected-gain', 'uniform'])
+    .enum(['adaptive', 'expected-gain', 'high-loss', 'uniform'])
     .default('adaptive')
     .describe(
-      'How question types are drawn. adaptive: by error rate. expected-gain: by the gain expected of one more sample, from error rate, share of the questions and the gains of earlier samples. uniform: all equally, as a baseline, also those with fewer bad cases than inContextExamples, which the others never draw.',
+      'How question types are drawn. adaptive: by error rate. expected-gain: by the gain expected of one more sample, from error rate, share of the questions and the gains of earlier samples. high-loss: by the mean loss of the right choices, and bad cases of a type by theirs. uniform: all equally, as a baseline, also those with fewer bad cases than inContextExamples, which the others never draw.',
     ),
   requests: count.default(10_000).describe('Requests to the teacher in a round.'),
   nearestImages: count.default(1000).describe("Number of images nearest to a bad case's image that one is drawn from."),

@@ -64,6 +64,8 @@ export interface SampledRequests {
  * the reference system does; `uniform`, for the ablation, draws all with the same chance, and shows the bad cases there are
  * @param input.requests how many to draw
  * @param input.badCases question type → bad cases
+ * @param input.badCaseWeight the weight that a bad case is drawn with as a request's first example, whose image the near ones are
+ * near to; default: all bad cases of a type have the same
  * @param input.weights question type → weight; question types without a weight are never drawn
  * @param input.images those of the pool, of which `imagesInPool` are drawn
  * @param input.shortAnswerTypes question types that are asked with short answers where they have no bad case
@@ -73,6 +75,7 @@ export function sampleRequests(input: {
   strategy: 'adaptive' | 'uniform';
   requests: number;
   badCases: Readonly<Record<string, readonly BadCaseExample[]>>;
+  badCaseWeight?: ((badCase: BadCaseExample) => number) | undefined;
   weights: Readonly<Record<string, number>>;
   images: readonly PoolImage[];
   usedImageIds: ReadonlySet<ImageId>;
@@ -100,7 +103,7 @@ export function sampleRequests(input: {
   while (requests.length < input.requests && pool.size() > 0) {
     const questionType = drawQuestionType(random);
     if (questionType === undefined) break;
-    const [first, ...others] = random.shuffle(valueIn(input.badCases, questionType) ?? []);
+    const [first, ...others] = inRandomOrder(valueIn(input.badCases, questionType) ?? [], random, input.badCaseWeight);
     const isShort = first === undefined ? input.shortAnswerTypes?.has(questionType) === true : hasShortAnswer(first);
     const alike = others.filter((one) => hasShortAnswer(one) === isShort);
     const examples = (first === undefined ? [] : [first, ...alike]).slice(0, input.inContextExamples);
@@ -130,6 +133,18 @@ export function sampleRequests(input: {
     requestsByType[questionType] = (requestsByType[questionType] ?? 0) + 1;
   }
   return { requests, exhausted: requests.length < input.requests, requestsByType };
+}
+
+function inRandomOrder(
+  badCases: readonly BadCaseExample[],
+  random: SeededRandom,
+  weightOf?: (badCase: BadCaseExample) => number,
+): BadCaseExample[] {
+  const shuffled = random.shuffle(badCases);
+  const weights = weightOf && shuffled.map(weightOf);
+  if (!weights?.some((weight) => weight > 0)) return shuffled;
+  const first = random.pickWeighted(shuffled, weights);
+  return [first, ...shuffled.filter((badCase) => badCase !== first)];
 }
 
 function hasShortAnswer({ choices }: BadCaseExample): boolean {

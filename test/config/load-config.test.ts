@@ -114,7 +114,10 @@ describe('loadConfig', () => {
       'finetune: { stepsPerEpoch: 5, epochs: 2 }\n',
       'run.yaml:3: finetune.learningRate.warmupSteps: more steps than the whole finetune has',
     ],
-    ['sampling: { strategy: random }\n', 'run.yaml:3: sampling.strategy: must be adaptive, expected-gain or uniform'],
+    [
+      'sampling: { strategy: random }\n',
+      'run.yaml:3: sampling.strategy: must be adaptive, expected-gain, high-loss or uniform',
+    ],
     [
       'evaluate: { benchmarks: [{ benchmark: seed-bench, file: a, answers: generated }] }\n',
       'run.yaml:3: evaluate.benchmarks[0].answers: seed-bench is ranked only',

@@ -66,6 +66,20 @@ describe('examples', () => {
     }
   });
 
+  test('are drawn first by the weight of a bad case, where there is one', () => {
+    const weights: Record<string, number> = { scene1: 9, scene2: 1, scene3: 0 };
+    const { requests } = sample({
+      ...{ requests: 500, weights: { image_scene: 1 } },
+      badCaseWeight: ({ idx }) => weights[idx] ?? 0,
+    });
+    const firsts = requests.map(({ examples }) => examples[0]?.idx);
+    expect(firsts.filter((idx) => idx === 'scene1').length).toBeGreaterThan(420);
+    expect(firsts).toContain('scene2');
+    expect(firsts).not.toContain('scene3');
+    expect(requests.flatMap(({ examples }) => examples.map(({ idx }) => idx))).toContain('scene3');
+    expect(sample({ badCaseWeight: () => 0 })).toEqual(sample());
+  });
+
   test('are fewer where there are fewer, by the strategy uniform', () => {
     expect(sample({ strategy: 'uniform', weights: { image_topic: 1 } }).requests[0]?.examples).toEqual([
       { idx: 'topic1', prompt: 'Question: topic1?' },

@@ -71,10 +71,12 @@ export async function sample(context: StepContext): Promise<SampleOutcome> {
       const { inContextExamples, strategy } = config.sampling;
       const given = await weights.read(directory);
       const used = strategy === 'uniform' ? given : drawableWeights({ weights: given, badCases, inContextExamples });
+      const badCaseWeights = await weights.readBadCaseWeights?.();
       const { requests, requestsByType } = sampleRequests({
         ...config.sampling,
         strategy: strategy === 'uniform' ? 'uniform' : 'adaptive',
         badCases,
+        badCaseWeight: badCaseWeights && (({ idx }) => badCaseWeights.get(idx) ?? 0),
         weights: used,
         images,
         usedImageIds: new Set([...earlier.imageIds, ...(await evaluatedImages(context, images))]),

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { configError } from '../../core/input-error.ts';
 import { countBy } from '../../core/records.ts';
 import type { RunDirectory } from '../../core/run-directory.ts';
 import { writeJson } from '../../core/write-file.ts';
@@ -6,6 +7,7 @@ import { readEngineData } from '../../datasets/engine-data.ts';
 import type { Weights } from '../../evaluation/bad-cases.ts';
 import { dampWeights, type FailedAttempt } from '../../evaluation/damped-weights.ts';
 import { countByType, expectedGain, type TypeResults } from '../../evaluation/expected-gain.ts';
+import { lossOfRightChoice, lossWeights } from '../../evaluation/loss-weights.ts';
 import { generatedData } from '../append/generated-data.ts';
 import { readErrorWeights } from '../classify/results.ts';
 import { answersFile, readAnswers } from '../evaluate/results.ts';
@@ -15,6 +17,7 @@ import type { StepContext } from '../step-context.ts';
 import { readRequestsByType, requestsByTypeFile } from './results.ts';
 
 const gainFile = 'expected_gain.json';
+const lossFile = 'loss_weights.json';
 
 /** The weights that a round draws question types by. */
 export interface SamplingWeights {
@@ -26,10 +29,12 @@ export interface SamplingWeights {
   read(directory: string): Promise<Weights>;
   /** Names of the files that `read` writes. */
   outputs: string[];
+  /** `idx` of a bad case → the weight that it is drawn with among those of its type; absent where all have the same. */
+  readBadCaseWeights?(): Promise<ReadonlyMap<string, number>>;
 }
 
 /**
- * By the config's strategy: error rates (`weight.json`), or the expected gain of a sample. Question types that were drawn
+ * By the config's strategy: error rates (`weight.json`), the expected gain of a sample, or the model's losses. Question types that were drawn
  * by rounds which were set aside since the last good one are drawn less (`dampWeights`).
  */
 export async function samplingWeights(context: StepContext): Promise<SamplingWeights> {
@@ -45,13 +50,51 @@ export async function samplingWeights(context: StepContext): Promise<SamplingWei
 }
 
 async function strategyWeights(
-  { config, run }: StepContext,
+  context: StepContext,
   lineage: readonly number[],
 ): Promise<Omit<SamplingWeights, 'setAside'>> {
-  if (config.sampling.strategy !== 'expected-gain') {
-    const { directory } = await finishedStep(run, lineage.at(-1) ?? 0, 'classify');
-    return { inputs: undefined, read: () => readErrorWeights(directory), outputs: [] };
+  const { run, config } = context;
+  const lastGood = lineage.at(-1) ?? 0;
+  switch (config.sampling.strategy) {
+    case 'expected-gain':
+      return gainWeights(run, lineage);
+    case 'high-loss':
+      return highLossWeights(run, lastGood);
+    case 'adaptive':
+    case 'uniform': {
+      const { directory } = await finishedStep(run, lastGood, 'classify');
+      return { inputs: undefined, read: () => readErrorWeights(directory), outputs: [] };
+    }
   }
+}
+
+/** @throws InputError, when the weights are read, for answers that were written: they have no losses */
+async function highLossWeights(run: RunDirectory, round: number): Promise<Omit<SamplingWeights, 'setAside'>> {
+  const { directory: evaluated, manifest } = await finishedStep(run, round, 'evaluate');
+  const read = async () => {
+    const records = await readAnswers(evaluated);
+    const written = records.filter((record) => lossOfRightChoice(record) === undefined).length;
+    if (written > 0)
+      throw configError(
+        'sampling.strategy',
+        `high-loss goes by the losses of ranked choices, and ${written} of ${records.length} validation questions of round ${round} were answered in writing`,
+        'Choose adaptive or expected-gain',
+      );
+    return lossWeights(records);
+  };
+  return {
+    inputs: manifest.outputs[answersFile],
+    outputs: [lossFile],
+    read: async (directory) => {
+      const { types } = await read();
+      await writeJson(join(directory, lossFile), types);
+      return types;
+    },
+    readBadCaseWeights: async () => (await read()).questions,
+  };
+}
+
+async function gainWeights(run: RunDirectory, lineage: readonly number[]): Promise<Omit<SamplingWeights, 'setAside'>> {
   const evaluations: Awaited<ReturnType<typeof finishedStep>>[] = [];
   for (const round of lineage) evaluations.push(await finishedStep(run, round, 'evaluate'));
   const added = await generatedData(run, lineage);
