@@ -78,6 +78,12 @@ export const evaluateSchema = z
       .enum(weightDtypes)
       .optional()
       .describe("Data type of the language model's matrices in memory. Default: finetune.weightDtype."),
+    keyValueCache: z
+      .boolean()
+      .default(true)
+      .describe(
+        'trainer: torchrun, model families of this program: what the choices of a question have in common is computed once, and each token of a written answer once. false: each choice and each token from the start.',
+      ),
     // Each takes three events of the round's history, for each set of questions.
     shards: count.max(1000).default(1).describe('Shards of each question set, scored in parallel by the GPU workers.'),
     benchmarks: z

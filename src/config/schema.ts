@@ -95,6 +95,10 @@ export const configSchema = z
     path: ['model', 'image'],
     message: 'requires trainer: torchrun; MiniGPT-4 and LLaVA-1.5 resize each image to one size',
   })
+  .refine(({ trainer, evaluate }) => trainer === 'torchrun' || evaluate.keyValueCache, {
+    path: ['evaluate', 'keyValueCache'],
+    message: 'false requires trainer: torchrun; the TensorFlow trainer always keeps keys and values',
+  })
   .refine(({ trainer, processes }) => trainer === 'torchrun' || processes === 1, {
     path: ['processes'],
     message: 'more than one requires trainer: torchrun',

@@ -176,6 +176,8 @@ export const evaluateJobSchema = z.strictObject({
   /** An `EvaluationQuestion` a line. */
   questions: z.string(),
   batchSize: positiveInteger,
+  /** False where each choice and each written token is computed from the start; PyTorch alone. */
+  keyValueCache: z.boolean().optional(),
   /** What matrix products are computed in; default float32. */
   computeDtype: z.enum(computeDtypes).optional(),
   /** What the matrices of the language model are stored as; default float32. */

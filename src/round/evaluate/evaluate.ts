@@ -78,11 +78,11 @@ export async function evaluateShard(
     asked,
     inputs: { questions: await hashQuestions(set), shard, count },
   };
-  const { engine, batchSize } = config.evaluate;
+  const { engine, batchSize, keyValueCache } = config.evaluate;
   const done =
     engine === 'endpoint'
       ? await answerByServer({ ...work, blind: set.blind })
-      : await rankQuestions({ ...work, batchSize, ...evaluationNumberFormats(config) });
+      : await rankQuestions({ ...work, batchSize, keyValueCache, ...evaluationNumberFormats(config) });
   return { ...outcomeOf(done), questions: asked.length };
 }
 

@@ -17,6 +17,7 @@ export async function rankQuestions({
   modelFiles,
   asked,
   batchSize,
+  keyValueCache,
   computeDtype,
   weightDtype,
   inputs,
@@ -29,6 +30,7 @@ export async function rankQuestions({
   asked: readonly EvaluationQuestion[];
   /** Questions at a time. */
   batchSize: number;
+  keyValueCache?: boolean | undefined;
   /** What else the result depends on, such as the hash of the benchmark's file, which may contain the images. */
   inputs: Record<string, unknown>;
 } & NumberFormats): Promise<{ manifest: Manifest; skipped: boolean }> {
@@ -45,6 +47,7 @@ export async function rankQuestions({
         model,
         questions,
         batchSize,
+        ...(keyValueCache === false && { keyValueCache }),
         computeDtype,
         weightDtype,
         output: join(directory, lossesFile),

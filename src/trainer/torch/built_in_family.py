@@ -15,6 +15,7 @@ from transformers.models.llava.image_processing_pil_llava import LlavaImageProce
 
 from built_in_conversations import common_start, conversation, conversation_ids, conversation_text
 from images import images_of, read_image
+from key_values import WrittenAnswer
 from plain_text import as_plain_text, plain_text_of
 from protocol import JobError, any_rank
 from random_crop import crop_of, random_crop
@@ -174,28 +175,23 @@ class BuiltInFamily:
             inputs["pixel_values"] = pixels.to(self.device, torch.float32)
         return inputs, labels.to(self.device)
 
-    def written(self, question, images, maximum, scorer, sharded, trims_turn):
-        """Greedily, up to the end mark. With a sharded model all processes compute until the last has its answer."""
+    def prompt(self, request, images):
+        """A question to be answered in writing. Raises JobError where this model can't."""
         if self.writing_problem:
             raise JobError(self.writing_problem)
-        _, ids = self._asked(question, images, trims_turn)
+        _, ids = self._asked(request["question"], images, request.get("trimsTurn", False))
         image, *later = images or [None]
-        written, text = [], None
+        return Sequence(ids, image, len(ids), later_images=tuple(later))
+
+    def written_anew(self, prompt, maximum, model):
+        """Greedily, the whole text computed again for each token. With a sharded model all processes compute until the last is done."""
+        answer = WrittenAnswer(self, maximum)
         while True:
-            inputs, _ = self.collate([Sequence([*ids, *written], image, len(ids), later_images=tuple(later))])
-            token = int(scorer("scores", inputs, 1)[0, -1].argmax())
-            if text is None:
-                written.append(token)
-                so_far = self.tokenizer.decode(written, skip_special_tokens=False)
-                if self.form["endMark"] in so_far:
-                    text = so_far.split(self.form["endMark"])[0]
-                elif token in self.ends:
-                    text = self.tokenizer.decode(written[:-1], skip_special_tokens=False)
-                elif len(written) == maximum:
-                    text = so_far
-            unfinished = text is None
-            if not (any_rank(unfinished, self.device) if sharded else unfinished):
-                return text.strip()
+            inputs, _ = self.collate([replace(prompt, ids=[*prompt.ids, *answer.ids])])
+            answer.add(int(model.scorer("scores", inputs, 1)[0, -1].argmax()))
+            unfinished = answer.text is None
+            if not (any_rank(unfinished, self.device) if model.sharded else unfinished):
+                return answer.text.strip()
 
     def _pixels(self, file, crop):
         image, processor = read_image(file), self.processor

@@ -195,10 +195,11 @@ class ChatFamily:
             end = lengths[span.anchor]
             labels[end - span.start : end - span.end] = ids[end - span.start : end - span.end]
 
-    def written(self, question, images, maximum, scorer, sharded, _trims_turn):
+    def written(self, request, images, model):
         """Greedily, whatever sampling the model's generation_config.json has. A template ends the turn as it does."""
-        inputs = self._inputs([(self._prompt(question, images), images)])
-        ids = scorer("written", inputs, maximum, self.ends, self.tokenizer.pad_token_id, sharded)
+        inputs = self._inputs([(self._prompt(request["question"], images), images)])
+        maximum = request["maximumNewTokens"]
+        ids = model.scorer("written", inputs, maximum, self.ends, self.tokenizer.pad_token_id, model.sharded)
         return self.tokenizer.decode(ids[0, inputs["input_ids"].shape[1] :], skip_special_tokens=True).strip()
 
     def image_inputs(self, file):

@@ -7,7 +7,9 @@ from contextlib import contextmanager
 import torch
 import torch.distributed as dist
 
+from built_in_family import BuiltInFamily
 from images import images_of
+from key_values import losses_of_answers, written_texts
 from models import Model, token_losses
 from protocol import JobError, read_lines, write_atomically
 from sharing import Progress, distributed
@@ -19,20 +21,15 @@ def evaluate(job, reporter, device, sharding):
     model = Model(job["model"], device, job.get("family"), weight_dtype, compute_dtype, sharding=sharding, image=job.get("image"))
     questions = read_lines(job["questions"])
     for question in questions:
-        with _naming(question):
+        with _naming([question]):
             model.family.check(question.get("image"))
             model.family.check_images(len(images_of(question)))
     ranked = [one for one in questions if one["answers"]]
     to_write = [one for one in questions if one.get("generate")]
     progress = Progress(reporter, device, len(ranked) + len(to_write))
-    losses = answer_losses(ranked, model, job["batchSize"], progress)
-
-    def write(question):
-        request = question["generate"]
-        asked = request["question"], images_of(question), request["maximumNewTokens"]
-        return model.family.written(*asked, model.scorer, model.sharded, request.get("trimsTurn", False))
-
-    texts = _distributed(to_write, write, progress)
+    keeps = job.get("keyValueCache", True)
+    losses = answer_losses(ranked, model, job["batchSize"], progress, keeps)
+    texts = _written(to_write, model, job["batchSize"], progress, keeps)
     if dist.get_rank() == 0:
         lines = []
         for question in questions:
@@ -43,42 +40,97 @@ def evaluate(job, reporter, device, sharding):
     return [job["output"]], {"questions": len(questions)}
 
 
-def answer_losses(questions, model, batch_size, progress):
+def answer_losses(questions, model, batch_size, progress, keeps=True):
     """Question id → the mean loss of each of its answers; all processes must call this alike, and all get all."""
     parts = math.ceil(max((len(one["answers"]) for one in questions), default=0) / batch_size)
-    return _distributed(questions, lambda one: _losses(one, model, batch_size, parts if model.sharded else None), progress)
+    if model.sharded:
+        # Parts and their lengths must be alike on all processes.
+        return _distributed(questions, lambda group: [_losses(one, model, batch_size, parts) for one in group], progress)
+    keeps = keeps and isinstance(model.family, BuiltInFamily)
+
+    def ranked(group):
+        asked = [_sequences(one, model) for one in group]
+        found = losses_of_answers(model, asked, batch_size) if keeps else None
+        return found or [_losses(one, model, batch_size) for one in group]
+
+    return _distributed(questions, ranked, progress, batch_size if keeps else 1, lambda one: len(one["answers"]))
 
 
-def _distributed(questions, answer, progress):
-    """Question id → answer. Those with an image and those without are computed in different ways."""
+def _written(questions, model, batch_size, progress, keeps):
+    """Question id → what the model writes."""
+    family = model.family
 
-    def answered(question):
-        with _naming(question):
-            return answer(question)
+    def written(group):
+        requests = [(one["generate"], images_of(one)) for one in group]
+        if not isinstance(family, BuiltInFamily):
+            return [family.written(request, images, model) for request, images in requests]
+        asked = [(family.prompt(request, images), request["maximumNewTokens"]) for request, images in requests]
+        return written_texts(model, asked) if keeps else [family.written_anew(*one, model) for one in asked]
+
+    return _distributed(questions, written, progress, batch_size if keeps and isinstance(family, BuiltInFamily) else 1)
+
+
+def _distributed(questions, answer, progress, most=1, size=lambda _question: 1):
+    """
+    Question id → answer. `answer` gives those of a group of questions whose sizes add up to `most` at most, or of one. Those with an
+    image and those without are computed in different ways.
+    """
+
+    def answered(group):
+        with _naming(group):
+            return answer(group)
 
     alike = [[one for one in questions if bool(one.get("image")) == shown] for shown in (True, False)]
-    return {
-        question["question_id"]: found
-        for group in alike
-        for question, found in zip(group, distributed(group, answered, progress), strict=True)
-    }
+    found = {}
+    for some in alike:
+        groups = _groups(some, most, size)
+        for group, answers in zip(groups, distributed(groups, answered, progress, len), strict=True):
+            found |= {question["question_id"]: one for question, one in zip(group, answers, strict=True)}
+    return found
+
+
+def _groups(questions, most, size):
+    # Each process has its share of them.
+    longest = math.ceil(len(questions) / dist.get_world_size())
+    groups, room = [], 0
+    for question in questions:
+        if not groups or size(question) > room or len(groups[-1]) == longest:
+            groups.append([])
+            room = most
+        groups[-1].append(question)
+        room -= size(question)
+    return groups
+
+
+class NamedError(JobError):
+    """It names its question."""
 
 
 @contextmanager
-def _naming(question):
-    """Errors name the question."""
+def _naming(questions):
+    """Errors name the question, or those that are answered together."""
     try:
         yield
+    except NamedError:
+        raise
     except (JobError, ValueError) as error:
         # ValueError: what transformers' processors and models raise for inputs that don't fit together.
-        raise JobError(f"question {question['question_id']}: {error}") from error
+        first, last = questions[0]["question_id"], questions[-1]["question_id"]
+        names = f"question {first}" if len(questions) == 1 else f"a question from {first} to {last}"
+        raise NamedError(f"{names}: {error}") from error
 
 
-def _losses(question, model, batch_size, parts):
+def _sequences(question, model):
+    with _naming([question]):
+        sequences = model.family.answers(question)
+        if any(sequence.learned <= 0 for sequence in sequences):
+            raise JobError("an answer has no tokens of its own")
+    return sequences
+
+
+def _losses(question, model, batch_size, parts=None):
     """So many answers at a time; with a sharded model in as many parts as any question has, some of them discarded."""
-    sequences = model.family.answers(question)
-    if any(sequence.learned <= 0 for sequence in sequences):
-        raise JobError("an answer has no tokens of its own")
+    sequences = _sequences(question, model)
     found = []
     for start in range(0, len(sequences) if parts is None else parts * batch_size, batch_size):
         part = sequences[start : start + batch_size]

@@ -108,6 +108,24 @@ class Scorer(torch.nn.Module):
         cut = {"logits_to_keep": kept} if self.cuts_logits else {}
         return self.module(**inputs, use_cache=False, **cut).logits[:, -kept:]
 
+    def started(self, inputs):
+        """Of prompts that are padded on the left: logits of the last position, `[batch, vocabulary]`, and keys and values."""
+        bare, module = bare_module(self.module), self.module
+        is_blip2, shows = bare.config.model_type == "blip-2", "pixel_values" in inputs
+        cut = {"logits_to_keep": 1} if self.cuts_logits or is_blip2 and not shows else {}
+        output = (bare.language_model if is_blip2 and not shows else module)(
+            **inputs, position_ids=_positions(inputs["attention_mask"]), use_cache=True, **cut
+        )
+        return output.logits[:, -1], (output.language_model_outputs if is_blip2 and shows else output).past_key_values
+
+    def continued(self, ids, mask, cache):
+        """Logits of tokens behind a cache, which takes them in, `[batch, tokens, vocabulary]`; `mask` is of both."""
+        bare = bare_module(self.module)
+        # BLIP-2 itself takes no batch without images.
+        language = bare.language_model if bare.config.model_type == "blip-2" else bare
+        positions = _positions(mask)[:, -ids.shape[1] :]
+        return language(input_ids=ids, attention_mask=mask, position_ids=positions, past_key_values=cache, use_cache=True).logits
+
     def written(self, inputs, maximum, ends, pad, sharded):
         """Greedily: ids of prompt and answer. With a sharded model all processes compute until the last is done."""
         # What is left open here, `generate` takes from the model's generation_config.json.
@@ -134,6 +152,10 @@ class Scorer(torch.nn.Module):
         parts = [one for one in self.modules() if isinstance(one, PreTrainedModel)]
         names = {name for part in parts for name in part._no_split_modules or ()}
         return [one for one in self.modules() if type(one).__name__ in names]
+
+
+def _positions(mask):
+    return (mask.cumsum(1) - 1).clamp(min=0)
 
 
 def token_losses(scorer, inputs, labels):

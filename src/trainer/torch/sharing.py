@@ -20,11 +20,11 @@ class Progress:
             raise Stopped
 
 
-def distributed(pieces, work, progress):
+def distributed(pieces, work, progress, steps=lambda _piece: 1):
     """
     What comes of each piece, found by one of the processes and known to all. All make as many turns, for a sharded model is
     computed by all at once: a process that has no piece left computes the first one again, and discards it. What `work` computes with the
-    model must be alike for all pieces.
+    model must be alike for all pieces. `steps`: how many of the progress a piece is.
     """
     rank, world = dist.get_rank(), dist.get_world_size()
     found = []
@@ -33,7 +33,7 @@ def distributed(pieces, work, progress):
         result = work(pieces[at if at < len(pieces) else 0])
         if at < len(pieces):
             found.append(result)
-        progress.add(min(world, len(pieces) - start))
+        progress.add(sum(map(steps, pieces[start : start + world])))
     gathered = [None] * world
     dist.all_gather_object(gathered, found)
     return [gathered[at % world][at // world] for at in range(len(pieces))]
