@@ -72,7 +72,7 @@ test('the details of run and round are tables, which are not cut, with gaps betw
       const { runId } = await handle.workflows.getHandle(id).describe();
       await page.goto(`${server.ui}/namespaces/default/workflows/${encodeURIComponent(id)}/${runId}/user-metadata`);
       const frame = page.frameLocator('iframe[src*="%7C"], iframe[srcdoc*="<table"]').first();
-      await frame.locator('table').waitFor({ timeout: 60_000 });
+      await frame.locator('table').waitFor({ timeout: 150_000 });
       const texts = (await frame.locator('th, td').allTextContents()).map((text) => text.trim());
       for (const cell of cells) expect(texts, id).toContain(cell);
       const table = await frame.locator('table').boundingBox();
@@ -84,7 +84,7 @@ test('the details of run and round are tables, which are not cut, with gaps betw
       await page.close();
     }
   });
-}, 180_000);
+}, 400_000);
 
 test('a run that has ended is not running: completed, failed or canceled', async () => {
   const completed = await workerOn('completed');
