@@ -227,7 +227,8 @@ function imageOf(url: string, param: string): Buffer {
     throw refused(`${param}: ${problem}`, param, 'invalid_image_url');
   }
   const content = decodeBase64(url.slice(head.length));
-  if (content === undefined || content.length === 0) throw refused(`${param}: is not base64`, param, 'invalid_base64');
+  if (content === undefined) throw refused(`${param}: is not base64`, param, 'invalid_base64');
+  if (content.length === 0) throw refused(`${param}: is empty`, param, 'invalid_base64');
   return content;
 }
 

@@ -69,7 +69,7 @@ const refused: [field: string, request: object, problem: RegExp][] = [
     messages(image('data:text/html;base64,PGI+')),
     /only images within the request/,
   ],
-  ['messages[0].content[0].image_url.url', messages(image('data:image/png;base64,')), /is not base64/],
+  ['messages[0].content[0].image_url.url', messages(image('data:image/png;base64,')), /is empty/],
   ['messages[0].content[0].image_url.url', messages(image('data:image/png;base64,%%%%')), /is not base64/],
   [
     'messages[0].content[0].image_url.url',

@@ -52,6 +52,8 @@ export async function formatOf(file: string): Promise<TableFormat> {
   const head = await readHead(file);
   if (head.subarray(0, 4).toString('latin1') === 'PAR1') return 'parquet';
   if (head.subarray(257, 262).toString('latin1') === 'ustar') return 'webdataset';
+  const packed = packing(head);
+  if (packed !== undefined) throw new InputError({ file, ...packed });
   refuseUtf16(head, file);
   const text = head
     .toString('utf8')
@@ -69,16 +71,19 @@ export async function formatOf(file: string): Promise<TableFormat> {
   const [names = ''] = text.split(/\r?\n/, 1);
   if (names.includes('\t')) return 'tsv';
   if (names.includes(',')) return 'csv';
-  throw new InputError({ file, ...unknownFormat(head, text) });
+  throw new InputError({ file, ...unknownFormat(text) });
 }
 
-function unknownFormat(head: Buffer, text: string): Pick<InputProblem, 'problem' | 'remedy'> {
-  if (text === '') return { problem: 'is empty', remedy: 'Download it again' };
+/** By the first bytes: what is packed may have a comma or a tab in its first line, too. */
+function packing(head: Buffer): Pick<InputProblem, 'problem' | 'remedy'> | undefined {
   const mark = head.subarray(0, 4).toString('hex');
   if (mark.startsWith('1f8b')) return { problem: 'is compressed with gzip', remedy: 'Decompress it' };
-  if (mark === '504b0304') {
-    return { problem: 'is a ZIP archive, such as an Excel file', remedy: 'Unpack it, or save it as CSV in UTF-8' };
-  }
+  if (mark !== '504b0304') return undefined;
+  return { problem: 'is a ZIP archive, such as an Excel file', remedy: 'Unpack it, or save it as CSV in UTF-8' };
+}
+
+function unknownFormat(text: string): Pick<InputProblem, 'problem' | 'remedy'> {
+  if (text === '') return { problem: 'is empty', remedy: 'Download it again' };
   const [names = ''] = text.split(/\r?\n/, 1);
   if (names.includes(';')) {
     const problem = 'has semicolons between the names of its columns';

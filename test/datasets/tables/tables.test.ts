@@ -129,6 +129,14 @@ test('a file of no known format is refused, and the format may be named', async 
   expect(await read(file, 'csv')).toEqual([{ question: 'What?' }, { question: 'Who?' }]);
 });
 
+test.each([
+  ['1f8b0800', 'is compressed with gzip'],
+  ['504b0304', 'is a ZIP archive, such as an Excel file'],
+])('a packed file (%s) is named, whatever characters it has', async (mark, problem) => {
+  const file = await write(Buffer.concat([Buffer.from(mark, 'hex'), Buffer.from('\xe9,b\tc\n1,2\t3\n', 'latin1')]));
+  await expect(read(file)).rejects.toMatchObject({ name: 'InputError', problem });
+});
+
 test.each(['json', 'jsonl', 'csv', 'tsv', 'parquet'] as const)('a missing file is named (%s)', async (format) => {
   await expect(read('/nowhere/rows', format)).rejects.toMatchObject({ name: 'InputError', problem: 'no such file' });
 });

@@ -1,6 +1,7 @@
 /** Results of other programs: lmms-eval's samples were written by its own code (`test/fixtures/make-imports-fixture.py`). */
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { unzipSync, zipSync } from 'fflate';
 import { expect, test } from 'vitest';
 import writeExcelFile from 'write-excel-file/node';
@@ -190,6 +191,12 @@ test('an Excel file with a cell far from the others is refused: the rows between
   expect(far).not.toBe(sheet);
   await writeFile(file, zipSync({ ...parts, [name]: Buffer.from(far) }));
   await expect(readResults(file)).rejects.toThrow(/has a row or cell at '[A-Z]?999999999'/);
+});
+
+test('packed samples are to be unpacked first', async () => {
+  const file = join(await temporaryFolder(), 'a_samples_mme.jsonl.gz');
+  await writeFile(file, gzipSync(await readFile(samples)));
+  await expect(readResults(file)).rejects.toThrow(/is compressed with gzip\. Decompress it/);
 });
 
 test.each([
