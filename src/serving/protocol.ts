@@ -11,7 +11,7 @@ import type { GeneratedToken, GenerationEnd, PromptLogprobs } from './engine.ts'
 
 /**
  * How the name of a folder begins that an engine's process has for itself. On TensorFlow it removes it when whoever started it is
- * gone; on PyTorch the system kills the process then, and the folder stays.
+ * gone; on PyTorch the system kills the process then, and the next engine removes the folder.
  */
 export const temporaryFolder = 'dataengine-engine-';
 

@@ -20,6 +20,7 @@ import { TrainerError } from '../trainer/supervisor/trainer-error.ts';
 import { openTrainerLog, type TrainerLog } from '../trainer/supervisor/trainer-log.ts';
 import { withFamily } from '../trainer/supervisor/trainer-step.ts';
 import type { ChatTurn, Engine, PromptLogprobs } from './engine.ts';
+import { removeLeftFolders } from './left-folders.ts';
 import {
   type EngineFailure,
   type EngineMessage,
@@ -74,6 +75,7 @@ export async function startEngine(settings: EngineSettings, signal?: AbortSignal
     tokenBoundaries,
   );
   const command = kind === 'torch' ? await torchEngine() : tensorflowEngine();
+  if (given === undefined) await removeLeftFolders();
   const directory = given ?? (await mkdtemp(join(tmpdir(), temporaryFolder)));
   const remove = async () => {
     if (given === undefined) await rm(directory, { recursive: true, force: true });

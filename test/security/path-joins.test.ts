@@ -48,6 +48,7 @@ const reviewed: Record<string, Record<string, string>> = {
   'src/model/files/write-model-directory.ts': { name: listed },
   'src/model/families/minigpt4/assemble/tensor-source.ts': { index: own },
   'src/round/base-model.ts': { name: listed },
+  'src/serving/left-folders.ts': { name: listed },
   'src/round/step-directory.ts': { 'folder.name': own, "shards?.folder ?? ''": own },
   'src/round/asking/kept-answers.ts': { list: listed },
   'src/round/evaluate/evaluate.ts': { file: own },

@@ -2,10 +2,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { hostname, tmpdir } from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
-import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { processStartTime } from '../../src/core/process-identity.ts';
 import { serveChat } from '../../src/serving/chat-server.ts';
 import type { Engine, GenerationRequest } from '../../src/serving/engine.ts';
@@ -13,6 +13,7 @@ import { startEngine } from '../../src/serving/start-engine.ts';
 import { openTensorflowEngine } from '../../src/serving/tensorflow/open-engine.ts';
 import { fenceName } from '../../src/trainer/supervisor/fence.ts';
 import { writeTinyModel, writeTinyQuestions } from '../helpers/tiny-model.ts';
+import { torchIsSetUp } from '../trainer/torch/torch-jobs.ts';
 
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 
@@ -129,7 +130,7 @@ async function starter(directory = '', environment: NodeJS.ProcessEnv = {}): Pro
   await writeFile(
     program,
     `import { startEngine } from ${JSON.stringify(source)};
-const engine = await startEngine({ model: ${JSON.stringify(model)}, directory: process.argv[2] || undefined });
+const engine = await startEngine({ model: ${JSON.stringify(model)}, directory: process.argv[2] || undefined, engine: process.env.ENGINE });
 const turns = [{ role: 'user', content: [{ type: 'text', text: 'Tell' }] }];
 const request = { model: 'model', turns, maxTokens: 400, temperature: 5, topP: 1, stop: [], seed: 1 };
 const write = async () => {
@@ -167,6 +168,46 @@ test.each([
   expect(await ownFolders()).toHaveLength(1);
   parent.kill('SIGKILL');
   await vi.waitFor(async () => expect(await ownFolders()).toEqual([]), { timeout: 20_000, interval: 100 });
+});
+
+describe('folders of their own that killed engines left', () => {
+  const names = async (temporary: string) =>
+    (await readdir(temporary)).filter((name) => name.startsWith('dataengine-engine-')).sort();
+
+  test('are removed at a later start; those of running engines and of other hosts stay', async () => {
+    const temporary = inFolder('left');
+    const startTime = (await processStartTime(process.pid)) as string;
+    const fences = {
+      gone: { host: hostname(), pid: process.pid, startTime: `${startTime}0` },
+      running: { host: hostname(), pid: process.pid, startTime },
+      elsewhere: { host: 'elsewhere', pid: process.pid, startTime: `${startTime}0` },
+    };
+    for (const [name, fence] of Object.entries(fences)) {
+      await mkdir(path.join(temporary, `dataengine-engine-${name}`), { recursive: true });
+      await writeFile(path.join(temporary, `dataengine-engine-${name}`, fenceName), JSON.stringify(fence));
+    }
+    await mkdir(path.join(temporary, 'dataengine-engine-starting'));
+    vi.stubEnv('TMPDIR', temporary);
+    onTestFinished(() => void vi.unstubAllEnvs());
+    await (await startEngine({ model })).close();
+    const left = ['elsewhere', 'running', 'starting'].map((name) => `dataengine-engine-${name}`);
+    expect(await names(temporary)).toEqual(left);
+  });
+
+  test.skipIf(!torchIsSetUp)('on PyTorch too, whose process the system kills', async () => {
+    const temporary = inFolder('left-by-torch');
+    await mkdir(temporary);
+    const parent = await starter('', { TMPDIR: temporary, ENGINE: 'torch' });
+    const [name = ''] = await names(temporary);
+    const pid = await pidIn(path.join(temporary, name));
+    parent.kill('SIGKILL');
+    await vi.waitFor(async () => expect(await isGone(pid)).toBe(true), { timeout: 20_000, interval: 100 });
+    expect(await names(temporary)).toEqual([name]);
+    vi.stubEnv('TMPDIR', temporary);
+    onTestFinished(() => void vi.unstubAllEnvs());
+    await (await startEngine({ model })).close();
+    expect(await names(temporary)).toEqual([]);
+  });
 });
 
 test('a later start in the same folder ends one that was left behind', async () => {

@@ -64,6 +64,12 @@ export async function runningTrainer(directory: string): Promise<number | undefi
   return isHere ? fence.pid : undefined;
 }
 
+/** Whether the folder has the record of a trainer of this host that is gone. */
+export async function isLeftBehind(directory: string): Promise<boolean> {
+  const fence = await readFence(directory);
+  return fence?.host === hostname() && !(await isRunning(fence));
+}
+
 /** Records the trainer that now owns the folder. */
 export async function raiseFence(directory: string, pid: number): Promise<void> {
   const startTime = await processStartTime(pid);
