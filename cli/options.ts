@@ -102,7 +102,9 @@ export function wrongOption(option: string, problem: string, remedy: string): In
 export function integer(minimum: number, maximum = Number.POSITIVE_INFINITY): (text: string) => number {
   return (text) => {
     const value = Number(text);
-    if (Number.isInteger(value) && value >= minimum && value <= maximum) return value;
+    // Digits alone: an empty text, which an unset variable leaves, would be 0, and 0x10 sixteen.
+    if (/^[+-]?\d+$/.test(text.trim()) && Number.isSafeInteger(value) && value >= minimum && value <= maximum)
+      return value;
     const most = Number.isFinite(maximum) ? ` and at most ${maximum}` : '';
     throw new InvalidArgumentError(`Give a whole number of at least ${minimum}${most}.`);
   };

@@ -12,7 +12,7 @@ export function addAskCommand(program: Command, signal: AbortSignal): void {
     .argument('<image>', 'the image that is asked about; - for none')
     .argument('[question]', 'without one, questions are read from standard input, each line a turn of one conversation')
     .description('ask a model about an image, and print its answer as it is written')
-    .option('--image <file...>', 'further images of the question, shown behind the first one', [])
+    .option('--image <file>', 'a further image of the question, behind the first one; may be repeated', another, [])
     .option('--adapter <folder>', 'PEFT adapter over the model, unmerged')
     .option('--compare <model>', "a second model or adapter, whose answer is put beside the first one's")
     .option('--round <number>', 'of a run, instead of its last good round', integer(0))
@@ -28,7 +28,7 @@ export function addAskCommand(program: Command, signal: AbortSignal): void {
     .option('--temperature <number>', '0 is greedy, 1 keeps the probabilities of the model', temperature, 0)
     .option('--top-p <number>', 'draw from the likeliest tokens that together have this probability', share, 1)
     .option('--seed <number>', 'of the random draws', integer(0), 42)
-    .option('--stop <text...>', "texts that end the answer, besides the model's own end", [])
+    .option('--stop <text>', "a text that ends the answer, besides the model's own end; may be repeated", another, [])
     .addHelpText(
       'after',
       '\nExamples:\n  dataengine ask runs/demo photo.jpg "How many cups are on the table?"\n' +
@@ -53,6 +53,11 @@ export function addAskCommand(program: Command, signal: AbortSignal): void {
         }
       },
     );
+}
+
+/** For commander, which would take all words up to the next option for values of one: the question, too. */
+function another(value: string, others: readonly string[]): string[] {
+  return [...others, value];
 }
 
 function temperature(text: string): number {

@@ -117,8 +117,10 @@ test('a wrong value of an option leads to an error with the allowed ones, exit c
   expect(worker.errors).toContain('Allowed choices are cpu, gpu, teacher, settings.');
   const silent = await dataengine('worker', 'gpu', '--heartbeat-seconds', '30');
   expect(silent.errors).toContain('Give a whole number of at most 10.');
-  const round = await dataengine('sample', '--config', 'wrong.yaml', '--round', 'one');
-  expect(round.errors).toContain('Give a whole number of at least 0.');
+  for (const value of ['one', '', '0x10']) {
+    const round = await dataengine('sample', '--config', 'wrong.yaml', '--round', value);
+    expect(round.errors, value).toContain('Give a whole number of at least 0.');
+  }
 });
 
 test('a reader that stops early causes no error', async () => {

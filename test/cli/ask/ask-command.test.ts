@@ -139,7 +139,9 @@ test('names what is wrong', async () => {
   expect(await wrong(adapter, image, 'x')).toContain(
     'is an adapter. Name the base model, and the adapter with --adapter',
   );
-  expect(await wrong(path.join(folder, 'missing'), image, 'x')).toContain('missing: does not exist');
+  // --image takes one file: the question may stand behind it.
+  const missing = path.join(folder, 'missing');
+  expect(await wrong(missing, image, '--image', second, '--stop', '.', 'x')).toContain('missing: does not exist');
   expect(await wrong(model, image, 'x', '--round', '1')).toContain('is no folder of a run, and a round is named');
   const { errors, code } = await typed(['model', 'generate', '--model', model, '--prompt', 'x']);
   expect(errors).toContain('`model generate` was replaced by `dataengine ask MODEL IMAGE "question"`');
