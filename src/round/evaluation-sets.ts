@@ -111,6 +111,17 @@ export function readEvaluationSet(set: EvaluationSet, extractedImages: string): 
 }
 
 /**
+ * Checks a set's file as reading it does, but writes no images: before a server or a model is asked, or a folder made.
+ *
+ * @throws InputError as the benchmark's `read` does
+ */
+export async function checkEvaluationSet(set: EvaluationSet): Promise<void> {
+  const { check, read } = benchmarkOf(set.benchmark);
+  // A benchmark without a check of its own holds no images in its file.
+  await (check?.(set) ?? read({ ...set, extractedImages: '' }));
+}
+
+/**
  * SHA-256 of all that a set's questions and answers are read from.
  *
  * @throws InputError when a file is missing

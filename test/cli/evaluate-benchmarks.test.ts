@@ -1,5 +1,5 @@
 /** `dataengine evaluate` on benchmarks that are asked in their authors' words, with a tiny model. */
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
@@ -57,6 +57,16 @@ describe('dataengine evaluate', { timeout: 120_000 }, () => {
     await expect(evaluate('--tsv', file, '--benchmark', 'mmbench')).rejects.toThrow(
       /--tsv: stands in place of --benchmark/,
     );
+  });
+
+  test('a file that is refused leaves no folder', async () => {
+    const folder = await temporaryFolder();
+    const file = join(folder, 'twice.tsv');
+    const row = { index: 0, question: 'Which?', answer: 'red', image: (await plainImage('red')).toString('base64') };
+    await writeTable(file, [row, row], ['index', 'question', 'answer', 'image']);
+    const words = ['--tsv', file, '--metric', 'anls', '--model', model, '--output', join(folder, 'scores')];
+    await expect(printedBy('evaluate', ...words)).rejects.toThrow(/0 is there twice/);
+    expect(await readdir(folder)).toEqual(['twice.tsv']);
   });
 
   test('MME: ranked, with its sums in points; images count as clusters', async () => {

@@ -7,6 +7,7 @@ import { listModels } from '../../evaluation/endpoint/client.ts';
 import { type Identified, identify, rankingOf } from '../../evaluation/endpoint/fingerprint.ts';
 import type { Ranking } from '../../evaluation/endpoint/rankings.ts';
 import { askWithRetries } from '../../teacher/ask-with-retries.ts';
+import { TeacherError } from '../../teacher/teacher-error.ts';
 import type { EvaluationAnswer } from '../../trainer/job-files.ts';
 
 /** Tries of a single request: half a minute. */
@@ -25,7 +26,7 @@ export interface Asked {
  *
  * @param at.model default: the only one that it lists
  * @param at.serve the name of the worker's server, where it is one
- * @throws InputError where it lists none, or several; TeacherError
+ * @throws InputError where it lists none, or several, or not the one that is named; TeacherError
  */
 export async function identifyEndpoint(
   client: OpenAI,
@@ -35,7 +36,9 @@ export async function identifyEndpoint(
   const retried = <R>(ask: () => Promise<R>) => askWithRetries(ask, { attempts, signal });
   const models = at.model === undefined ? await retried(() => listModels(client, signal)) : [at.model];
   const model = at.serve === undefined ? onlyModel(models, at.url) : onlyServedModel(models, at.serve);
-  const identified = await retried(() => identify(client, model, { blind, signal }));
+  const identified = await retried(() => identify(client, model, { blind, signal })).catch(async (error: unknown) => {
+    throw (await unknownModel(error, client, { ...at, model })) ?? error;
+  });
   return { client, model, identified, ranking: await retried(() => rankingOf(client, model, signal)) };
 }
 
@@ -67,6 +70,24 @@ function changed(url: string, model: string, before: Identified, after: Identifi
   });
 }
 
+/** The error of a name that the server does not list; it says so in many ways, and of a wrong path with the same status. */
+async function unknownModel(
+  error: unknown,
+  client: OpenAI,
+  { model, url, signal }: { model: string; url: string; signal: AbortSignal },
+): Promise<InputError | undefined> {
+  const status = error instanceof TeacherError && !error.retryable ? error.status : undefined;
+  if (status !== 400 && status !== 404 && status !== 422) return undefined;
+  const models = await listModels(client, signal).catch((): string[] => []);
+  if (models.length === 0 || models.includes(model)) return undefined;
+  const problem = `${url} has no model ${model}`;
+  return new InputError({ file: 'command line', field: '--model-name', problem, remedy: giveOneOf(models) });
+}
+
+function giveOneOf(models: readonly string[]): string {
+  return `Give one of ${models.slice(0, 20).join(', ')}`;
+}
+
 /** The model of a server that was started for a round. @throws InputError where it lists none, or several */
 export function onlyServedModel(models: readonly string[], serve = 'of the merged model'): string {
   const [only] = models;
@@ -84,6 +105,6 @@ function onlyModel(models: readonly string[], url: string): string {
     field: '--model-name',
     problem:
       models.length === 0 ? `is missing, and ${url} lists no model` : `is missing, and ${url} has several models`,
-    remedy: models.length === 0 ? 'Give it' : `Give one of ${models.slice(0, 20).join(', ')}`,
+    remedy: models.length === 0 ? 'Give it' : giveOneOf(models),
   });
 }

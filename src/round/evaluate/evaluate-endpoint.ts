@@ -21,7 +21,14 @@ import type { Rate } from '../../teacher/pacer.ts';
 import { tokensOf } from '../../teacher/teacher-chunk.ts';
 import { type EvaluationQuestion, evaluationAnswerSchema } from '../../trainer/job-files.ts';
 import type { Progress } from '../../trainer/protocol.ts';
-import { askQuestions, type EvaluationSet, hashAsked, hashQuestions, readEvaluationSet } from '../evaluation-sets.ts';
+import {
+  askQuestions,
+  checkEvaluationSet,
+  type EvaluationSet,
+  hashAsked,
+  hashQuestions,
+  readEvaluationSet,
+} from '../evaluation-sets.ts';
 import { writeScores } from '../score-questions.ts';
 import { type Asked, askSameModel, identifyEndpoint } from './ask-same-model.ts';
 
@@ -61,6 +68,7 @@ export async function evaluateEndpoint(input: EvaluateEndpointInput): Promise<{ 
   const { set, signal, access } = input;
   const url = endpointUrl(input.endpoint.url);
   const client = endpointClient(input.endpoint, access);
+  await checkEvaluationSet(set);
   const endpoint = await identifyEndpoint(client, { url, model: input.endpoint.model, blind: set.blind, signal });
   const { model, ranking } = endpoint;
   const { fingerprint } = endpoint.identified;

@@ -13,7 +13,13 @@ import type { BootstrapSettings } from '../../evaluation/statistics/bootstrap.ts
 import { evaluationAnswerSchema } from '../../trainer/job-files.ts';
 import type { TrainerContext } from '../../trainer/supervisor/trainer-step.ts';
 import { hashModelFiles } from '../base-model.ts';
-import { askQuestions, type EvaluationSet, hashQuestions, readEvaluationSet } from '../evaluation-sets.ts';
+import {
+  askQuestions,
+  checkEvaluationSet,
+  type EvaluationSet,
+  hashQuestions,
+  readEvaluationSet,
+} from '../evaluation-sets.ts';
 import { writeScores } from '../score-questions.ts';
 import { lossesFile, rankQuestions } from './rank-questions.ts';
 
@@ -39,6 +45,7 @@ export interface EvaluateModelInput {
 export async function evaluateModel(input: EvaluateModelInput): Promise<Scores> {
   const { set, model, output, batchSize, bootstrap, context } = input;
   const modelFiles = await hashModelFiles(model);
+  await checkEvaluationSet(set);
   const questions = await readEvaluationSet(set, join(output, 'images'));
   const directory = join(output, 'ranking');
   await rankQuestions({

@@ -10,7 +10,7 @@ import { readScores } from '../../../src/evaluation/evaluation-files.ts';
 import { askServer } from '../../../src/round/check-serving/ask-server.ts';
 import { evaluateEndpoint } from '../../../src/round/evaluate/evaluate-endpoint.ts';
 import { readLedger } from '../../../src/teacher/ledger.ts';
-import { mmbenchRows, writeTable } from '../../evaluation/benchmarks/official-files.ts';
+import { mmbenchRows, plainImage, writeTable } from '../../evaluation/benchmarks/official-files.ts';
 import { pixelHash, toyLoss } from '../../evaluation/endpoint/toy-server.ts';
 import { photoWithMetadata } from '../../helpers/photo.ts';
 import { temporaryFolder } from '../../helpers/temporary-folder.ts';
@@ -192,12 +192,62 @@ describe('which model answers', () => {
     expect(about(tiny, toy.received).length - before).toBe(3 * 5);
   });
 
+  test('a name that the server does not have is wrong input, with the names that it has', async () => {
+    const unknown = { status: 404, body: { error: { message: 'The model `nope` does not exist.' } } };
+    const toy = await server({ before: ({ model }) => (model === 'nope' ? unknown : undefined) });
+    const tiny = await writeTinyQuestions(await temporaryFolder(), 1);
+    const endpoint = { url: toy.url, model: 'nope', requestTimeoutSeconds: 30 };
+    await expect(evaluateEndpoint(await input(toy.url, setOf(tiny), { endpoint }))).rejects.toMatchObject({
+      name: 'InputError',
+      ...{ field: '--model-name', problem: `${toy.url} has no model nope`, remedy: 'Give one of toy' },
+    });
+  });
+
+  test('a refusal of a model that the server has stays what the server says', async () => {
+    const refusal = { status: 404, body: { error: { message: 'no such path' } } };
+    const toy = await server({ before: () => refusal });
+    const tiny = await writeTinyQuestions(await temporaryFolder(), 1);
+    await expect(evaluateEndpoint(await input(toy.url, setOf(tiny)))).rejects.toMatchObject({
+      ...{ name: 'TeacherError', message: expect.stringContaining('no such path') },
+    });
+  });
+
   test('the only model of a server needs no name', async () => {
     const toy = await server();
     const tiny = await writeTinyQuestions(await temporaryFolder(), 1);
     const endpoint = { url: `${toy.url}/`, requestTimeoutSeconds: 30 };
     const { scores } = await evaluateEndpoint(await input(toy.url, setOf(tiny), { endpoint }));
     expect(scores.endpoint).toMatchObject({ url: toy.url, model: 'toy' });
+  });
+});
+
+describe('before anything is asked', () => {
+  const table = (file: string) =>
+    ({ name: 'q', benchmark: 'tsv', file, blind: false, answerMode: 'generated' }) as const;
+
+  test('a file that is missing is named', async () => {
+    const toy = await server();
+    await expect(evaluateEndpoint(await input(toy.url, table('/nowhere/q.tsv')))).rejects.toMatchObject({
+      ...{ name: 'InputError', file: '/nowhere/q.tsv', problem: 'no such file' },
+    });
+    expect(toy.received).toEqual([]);
+  });
+
+  test('a file with a fault is refused, and no folder is made for it', async () => {
+    const toy = await server();
+    const file = join(await temporaryFolder(), 'twice.tsv');
+    const row = {
+      index: 7,
+      question: 'Which?',
+      A: 'a',
+      B: 'b',
+      answer: 'A',
+      image: (await plainImage('red')).toString('base64'),
+    };
+    await writeTable(file, [row, row], ['index', 'question', 'A', 'B', 'answer', 'image']);
+    const asked = await input(toy.url, table(file));
+    await expect(evaluateEndpoint(asked)).rejects.toMatchObject({ name: 'InputError', problem: '7 is there twice' });
+    expect([toy.received, await readdir(asked.output)]).toEqual([[], []]);
   });
 });
 
