@@ -1,4 +1,5 @@
 /** Health, metrics, and the end of a server. */
+import { connect } from 'node:net';
 import OpenAI from 'openai';
 import { expect, test } from 'vitest';
 import { InputError } from '../../src/core/input-error.ts';
@@ -91,6 +92,22 @@ test('what takes longer than the grace is canceled, and the client gets an error
     { reason: { status: 503, code: 'stopping' } },
     { reason: { message: expect.stringContaining('The server has stopped') } },
   ]);
+});
+
+test('a stream that its client does not read ends with the grace, too', async () => {
+  const { address, engine, server } = await serveWords();
+  const { port } = new URL(address);
+  const socket = connect(Number(port), '127.0.0.1');
+  socket.on('error', () => undefined).pause();
+  const body = JSON.stringify({ ...question('a'.repeat(4_000_000)), stream: true, n: 8 });
+  const head = `Host: 127.0.0.1:${port}\r\ncontent-type: application/json\r\ncontent-length: ${body.length}`;
+  socket.write(`POST /v1/chat/completions HTTP/1.1\r\n${head}\r\n\r\n${body}`);
+  // What does not fit into the connection waits for the client.
+  await expect.poll(() => engine.running, { interval: 5 }).toBe(8);
+  await server.close(100);
+  await expect.poll(() => engine.running).toBe(0);
+  expect(engine.canceled).toBe(8);
+  socket.destroy();
 });
 
 test('a place that is taken is named', async () => {

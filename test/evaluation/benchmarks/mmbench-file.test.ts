@@ -35,6 +35,22 @@ test('reads options, hints with line breaks, tabs and quotes, and what kind of q
   expect(questions.map(groupIndex)).toEqual([0, 7, 12, 0, 0, 0, 7, 12, 12]);
 });
 
+test('reads the Chinese files and those of v1.1, which have the same columns', async () => {
+  const [row] = (await mmbenchRows()) as [MmbenchRow];
+  const chinese = {
+    ...row,
+    question: '图中的物体是什么颜色？',
+    hint: '提示\n两行',
+    A: '红色',
+    B: '蓝色',
+    C: '绿色',
+    D: '黄色',
+  };
+  const { questions } = await read([{ ...chinese, answer: 'B' }]);
+  expect(questions).toMatchObject([{ question: '图中的物体是什么颜色？', hint: '提示\n两行', answer: 'B' }]);
+  expect(questions[0]?.options.map(({ text }) => text)).toEqual(['红色', '蓝色', '绿色', '黄色']);
+});
+
 test('takes a byte order mark at the start for no part of the file', async () => {
   const { file, extractedImages, questions } = await read(await mmbenchRows());
   await writeFile(file, `\ufeff${await readFile(file, 'utf8')}`);
