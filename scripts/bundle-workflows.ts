@@ -4,7 +4,7 @@
  */
 import { resolve } from 'node:path';
 import { bundleWorkflowCode } from '@temporalio/worker';
-import { encryptedBundle, encryptingConverters } from '../workers/payload-codec.ts';
+import { encryptedBundle, encryptingConverters, plainConverters } from '../workers/payload-codec.ts';
 import { openTraces } from '../workers/telemetry.ts';
 import { compileOwnSources, workflowsPath } from '../workers/worker-flags.ts';
 import { defaultWorkflowBundle, writeWorkflowBundle } from '../workers/workflow-bundle.ts';
@@ -14,7 +14,7 @@ const file = resolve(process.argv[2] ?? defaultWorkflowBundle);
 const traces = openTraces('dataengine-bundle');
 const options = { workflowsPath, webpackConfigHook: compileOwnSources(), plugins: traces && [traces.plugin] };
 for (const [path, converters] of [
-  [file, {}],
+  [file, plainConverters],
   [encryptedBundle(file), encryptingConverters],
 ] as const) {
   const { code } = await bundleWorkflowCode({ ...options, ...converters });

@@ -11,7 +11,7 @@ import { InputError } from '../src/core/input-error.ts';
 import { joinInside } from '../src/core/inside.ts';
 import { readTextFile } from '../src/core/read-json.ts';
 import { keepSecret } from '../src/core/without-secrets.ts';
-import { damagedEncoding } from './encrypted-converters.cjs';
+import { damagedEncoding } from './payload-converter.cjs';
 
 /** `id:base64`, or several with commas between: the first encrypts, all decrypt. */
 export const payloadKeyVariable = 'DATAENGINE_PAYLOAD_KEY';
@@ -31,9 +31,14 @@ const encoding = 'binary/encrypted';
 const keyIdField = 'encryption-key-id';
 const { Payload: PayloadMessage } = proto.temporal.api.common.v1;
 const bytesOf = (text: string) => new TextEncoder().encode(text);
-const converters = fileURLToPath(new URL('./encrypted-converters.cjs', import.meta.url));
-/** Of workers and clients with a key, and of the bundle of workflows for them. */
-export const encryptingConverters = { failureConverterPath: converters, payloadConverterPath: converters };
+const pathOf = (file: string) => fileURLToPath(new URL(file, import.meta.url));
+/** Of workers and clients, and of their bundle of workflows. */
+export const plainConverters = { payloadConverterPath: pathOf('./payload-converter.cjs') };
+/** Of those with a key. */
+export const encryptingConverters = {
+  ...plainConverters,
+  failureConverterPath: pathOf('./encrypted-converters.cjs'),
+};
 
 /**
  * Reads the keys of this process.
@@ -76,10 +81,9 @@ export function parsePayloadKeys(text: string, file: string): PayloadKeys {
 /** For the SDK's clients and workers. Without keys nothing is encrypted, and the error for what is says so. */
 export function payloadConverterOf(keys: PayloadKeys): DataConverter {
   const codec = payloadCodec(keys);
-  if (keys.size === 0) return { payloadCodecs: [codec] };
   const decode = async (payloads: Payload[]) =>
     (await Promise.all(payloads.map((one) => decodeOrMark(codec, one)))).flat();
-  return { payloadCodecs: [{ ...codec, decode }], ...encryptingConverters };
+  return { payloadCodecs: [{ ...codec, decode }], ...(keys.size === 0 ? plainConverters : encryptingConverters) };
 }
 
 /** An error of the codec would fail a workflow's task, again and again: the converters fail what uses the value instead. */
@@ -121,6 +125,12 @@ function encrypt(payload: Payload, id: string, key: Buffer): Payload {
 
 function decrypt(payload: Payload, keys: PayloadKeys): Payload {
   const id = metadataText(payload, keyIdField);
+  // No worker, now or later, can know the key of such a one.
+  if (id === '')
+    throw ApplicationFailure.nonRetryable(
+      'A payload is encrypted and does not say with which key',
+      payloadFailures.damaged,
+    );
   const key = keys.get(id);
   if (key === undefined) throw unknownKey(id, keys);
   try {

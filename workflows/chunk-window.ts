@@ -6,7 +6,6 @@ import {
   CancellationScope,
   condition,
   isCancellation,
-  setCurrentDetails,
   uuid4,
   workflowInfo,
 } from '@temporalio/workflow';
@@ -16,6 +15,7 @@ import type { GenerationPlan } from '../src/round/asking/plan.ts';
 import { cpuActivities } from './activity-options.ts';
 import { describeGeneration } from './details.ts';
 import type { GenerationInput, GenerationState, OpenChunk } from './inputs.ts';
+import type { MessageHandlers } from './message-handlers.ts';
 import type { GenerationProgress } from './messages.ts';
 import { TeacherCalls } from './teacher-calls.ts';
 
@@ -37,7 +37,11 @@ export class ChunkWindow {
   private isStopping = false;
   private failure: unknown;
 
-  constructor({ queues, runDirectory, round, state, paused = false }: GenerationInput, purpose?: 'verify' | 'judge') {
+  constructor(
+    { queues, runDirectory, round, state, paused = false }: GenerationInput,
+    private readonly messages: MessageHandlers,
+    purpose?: 'verify' | 'judge',
+  ) {
     this.queues = queues;
     this.reference = { runDirectory, round };
     this.calls = new TeacherCalls(queues.teacher, this.reference, purpose);
@@ -273,7 +277,7 @@ export class ChunkWindow {
   }
 
   private show(): void {
-    setCurrentDetails(describeGeneration(this.progress));
+    this.messages.show(describeGeneration(this.progress));
   }
 }
 

@@ -13,6 +13,7 @@ import {
 import { cpuActivities, stepActivity } from './activity-options.ts';
 import { compactRounds } from './details.ts';
 import { type DataEngineInput, type DataEngineState, dataEngineInputSchema, parseContinued } from './inputs.ts';
+import { MessageHandlers } from './message-handlers.ts';
 import type { DataEngineResult } from './messages.ts';
 import { notify, roundNotification } from './notifications.ts';
 import { dataEngineRound } from './round.ts';
@@ -26,8 +27,9 @@ import { roundSearchAttributes } from './search-attributes.ts';
  */
 export async function dataEngine(given: DataEngineInput): Promise<DataEngineResult> {
   const input = parseContinued(dataEngineInputSchema, given, workflowInfo());
-  const run = new RunState(input);
-  handleRunMessages(run);
+  const messages = new MessageHandlers();
+  const run = new RunState(input, messages);
+  handleRunMessages(run, messages);
   try {
     run.start(input.state ?? (await planRun(input)));
     if (input.state === undefined) await prepareData(run);

@@ -1,9 +1,10 @@
 /** The evaluation of a server that answers elsewhere, by workers: one activity on the queue of the teacher asks all questions. */
-import { setCurrentDetails, workflowInfo } from '@temporalio/workflow';
+import { workflowInfo } from '@temporalio/workflow';
 import { teacherActivities } from './activity-options.ts';
 import { type EndpointEvaluationInput, endpointEvaluationInputSchema } from './endpoint-input.ts';
 import { parseInput } from './inputs.ts';
 import { codeSpan } from './markdown.ts';
+import { MessageHandlers } from './message-handlers.ts';
 import type { EndpointEvaluation } from './messages.ts';
 
 /** Has a worker ask a server the questions of a benchmark, and score its answers. */
@@ -11,6 +12,8 @@ export async function dataEngineEndpointEvaluation(given: EndpointEvaluationInpu
   const { teacherQueue, ...input } = parseInput(endpointEvaluationInputSchema, given);
   const queue = teacherQueue ?? `${workflowInfo().taskQueue}-teacher`;
   const { endpoint, benchmark, tsv } = input;
-  setCurrentDetails(`Asks ${codeSpan(endpoint)} the questions of ${codeSpan(tsv ?? benchmark ?? 'no benchmark')}`);
+  const messages = new MessageHandlers();
+  messages.refuseOtherSignals();
+  messages.show(`Asks ${codeSpan(endpoint)} the questions of ${codeSpan(tsv ?? benchmark ?? 'no benchmark')}`);
   return teacherActivities(queue, 'Ask the server, and score its answers').evaluateEndpoint(input);
 }

@@ -1,14 +1,7 @@
 /**
  * The workflows that ask the teacher all requests of a round, within limits and budget.
  */
-import {
-  ApplicationFailure,
-  allHandlersFinished,
-  condition,
-  continueAsNew,
-  setHandler,
-  workflowInfo,
-} from '@temporalio/workflow';
+import { allHandlersFinished, condition, continueAsNew, workflowInfo } from '@temporalio/workflow';
 import type { CpuActivities } from '../activities/cpu.ts';
 import type { StepReference } from '../activities/references.ts';
 import type { GenerationPlan } from '../src/round/asking/plan.ts';
@@ -18,8 +11,9 @@ import type { VerifyOutcome } from '../src/round/verify/results.ts';
 import { cpuActivities } from './activity-options.ts';
 import { ChunkWindow } from './chunk-window.ts';
 import { type GenerationInput, generationInputSchema, generationState, parseContinued } from './inputs.ts';
+import { MessageHandlers, refuse } from './message-handlers.ts';
 import { finishEarlyUpdate, generationProgressQuery, topUpUpdate } from './messages.ts';
-import { steerSchema, steerSignal, takeSignal } from './steering-messages.ts';
+import { steerSignal } from './steering-messages.ts';
 
 /**
  * Asks the teacher for new samples, in chunks as activities, or in batches of the Batch API.
@@ -69,8 +63,9 @@ async function askTeacher<Outcome>(given: GenerationInput, work: Work<Outcome>):
   const { queues, runDirectory, round } = input;
   const reference = { runDirectory, round };
   const cpu = (summary: string, minutes: number) => cpuActivities(queues.cpu, summary, minutes);
-  const window = new ChunkWindow(input, work.purpose);
-  handleMessages(window);
+  const messages = new MessageHandlers();
+  const window = new ChunkWindow(input, messages, work.purpose);
+  handleMessages(window, messages);
 
   if (input.state === undefined) window.start(await work.start(cpu('Plan and estimate', 60), reference));
   if (!window.plan.done) {
@@ -87,23 +82,20 @@ async function askTeacher<Outcome>(given: GenerationInput, work: Work<Outcome>):
   return outcome;
 }
 
-const maxTopUp = 1e9;
-
-function handleMessages(window: ChunkWindow): void {
-  setHandler(generationProgressQuery, () => window.progress);
-  const steer = takeSignal(steerSchema, ({ paused }) => {
+function handleMessages(window: ChunkWindow, messages: MessageHandlers): void {
+  messages.query(generationProgressQuery, () => window.progress);
+  messages.signal(steerSignal, ({ paused }) => {
     if (paused !== undefined) window.paused = paused !== null;
   });
-  setHandler(steerSignal, steer);
-  setHandler(topUpUpdate, ({ amount }) => window.topUp(amount), {
-    validator: ({ amount }) => {
-      if (!(typeof amount === 'number' && amount > 0 && amount <= maxTopUp))
-        throw ApplicationFailure.nonRetryable('Give an amount greater than 0, in the currency of the prices');
-      if (window.isWithoutBudget)
-        throw ApplicationFailure.nonRetryable('This run has no budget: teacher.budget is not set');
+  messages.update(
+    topUpUpdate,
+    ({ amount }) => window.topUp(amount),
+    () => {
+      if (window.isWithoutBudget) refuse('This run has no budget: teacher.budget is not set');
     },
-  });
-  setHandler(finishEarlyUpdate, () => window.finishEarly());
+  );
+  messages.update(finishEarlyUpdate, () => window.finishEarly());
+  messages.refuseOtherSignals();
 }
 
 /** @returns false when the history has become so long that a next execution should ask the rest */

@@ -95,7 +95,7 @@ const runPlanSchema = z
     context.addIssue({ code: 'custom', path: ['evaluationShards'], message });
   });
 
-const stopSchema = z.strictObject({
+export const stopSchema = z.strictObject({
   rule: z.enum(['rounds', 'target', 'plateau', 'budget', 'nothing-new']),
   reason: z.string(),
 }) satisfies z.ZodType<Stop>;
@@ -183,6 +183,16 @@ export const roundInputSchema = z.strictObject({
   paused: pauseSchema.optional(),
 });
 
+export const estimateSchema = z.object({
+  requests: z.number(),
+  promptTokens: z.number(),
+  completionTokens: z.number(),
+  cost: z.number(),
+  maximumCost: z.number(),
+  mostPerRequest: z.number(),
+  seconds: z.number(),
+});
+
 const generationPlanSchema = z.object({
   done: z.boolean(),
   mode: z.enum(['online', 'batch']),
@@ -190,15 +200,7 @@ const generationPlanSchema = z.object({
   chunkSize: count,
   requests: count,
   maxConcurrentChunks: count,
-  estimate: z.object({
-    requests: z.number(),
-    promptTokens: z.number(),
-    completionTokens: z.number(),
-    cost: z.number(),
-    maximumCost: z.number(),
-    mostPerRequest: z.number(),
-    seconds: z.number(),
-  }),
+  estimate: estimateSchema,
   currency: z.string().optional(),
   spent: z.number(),
   limit: z.number().optional(),
@@ -273,6 +275,7 @@ export const promptOptimizationInputSchema = z.strictObject({
  * @throws ApplicationFailure of type InputError, not retryable, that names the field
  */
 export function parseInput<S extends z.ZodType>(schema: S, input: unknown): z.output<S> {
+  // A payload that can't be decoded throws such a failure when it is looked at.
   const parsed = schema.safeParse(input);
   if (parsed.success) return parsed.data;
   throw ApplicationFailure.nonRetryable(

@@ -2,12 +2,13 @@
  * Results and messages of the workflows; `inputs.ts` has their inputs. References and small numbers only: the data stays in
  * the run directory.
  */
-import { defineQuery, defineUpdate } from '@temporalio/workflow';
+import { z } from 'zod';
 import type { Scores } from '../src/evaluation/evaluation-files.ts';
-import type { Stop } from '../src/evaluation/stop-rules.ts';
-import type { QuestionType } from '../src/generation/question-type.ts';
-import type { GenerationPlan } from '../src/round/asking/plan.ts';
-import type { Pause, RoundSummary } from './inputs.ts';
+import { questionTypesSchema } from '../src/generation/question-type.ts';
+import { estimateSchema, pauseSchema, roundSummarySchema, stopSchema } from './inputs.ts';
+import { describedQuery, describedUpdate, nothing } from './message.ts';
+
+const count = z.int().nonnegative();
 
 /** The scores of a server, without those of groups, and the folder on the worker's disk that has all. */
 export interface EndpointEvaluation {
@@ -21,116 +22,150 @@ export interface EndedEarly {
   endedEarly: string;
 }
 
-export interface DataEngineResult {
-  run: string;
-  directory: string;
-  report: string;
+export type DataEngineResult = z.output<typeof dataEngineResultSchema>;
+export const dataEngineResultSchema = z.object({
+  run: z.string(),
+  directory: z.string(),
+  report: z.string(),
   /** The round whose model is the one to use. */
-  lastGood: number;
+  lastGood: count,
   /** Why it ended. */
-  stop: Stop;
-  rounds: RoundSummary[];
-}
+  stop: stopSchema,
+  rounds: z.array(roundSummarySchema),
+});
 
 /** A step of the round that has started. */
-export interface StepRecord {
-  name: string;
-  state: 'running' | 'waiting' | 'done' | 'paused' | 'failed' | 'skipped';
-  seconds?: number;
+export type StepRecord = z.output<typeof stepRecordSchema>;
+export const stepRecordSchema = z.object({
+  name: z.string(),
+  state: z.enum(['running', 'waiting', 'done', 'paused', 'failed', 'skipped']),
+  seconds: z.number().optional(),
   /** Its result in a few words, such as `loss 1.21`. */
-  note?: string;
-}
+  note: z.string().optional(),
+});
 
 /** A step that the run itself has done for a round. */
-export interface RunStepRecord extends StepRecord {
-  round: number;
-}
+export type RunStepRecord = z.output<typeof runStepRecordSchema>;
+const runStepRecordSchema = stepRecordSchema.extend({ round: count });
 
-export interface RoundProgress {
-  round: number;
-  steps: StepRecord[];
-}
+export type RoundProgress = z.output<typeof roundProgressSchema>;
+export const roundProgressSchema = z.object({ round: count, steps: z.array(stepRecordSchema) });
 
 /** A step that failed with all its retries, and waits for a person. */
-export interface WaitingStep {
+export type WaitingStep = z.output<typeof waitingStepSchema>;
+export const waitingStepSchema = z.object({
   /** Absent for a step of the run itself, such as the report. */
-  round?: number;
-  step: string;
-  problem: string;
+  round: count.optional(),
+  step: z.string().max(100),
+  problem: z.string().max(1000),
   /** Present when the step can be skipped. */
-  skip?: 'step';
-}
+  skip: z.literal('step').optional(),
+});
 
-export interface DataEngineProgress {
-  run?: string;
+export type DataEngineProgress = z.output<typeof dataEngineProgressSchema>;
+export const dataEngineProgressSchema = z.object({
+  run: z.string().optional(),
   /** The run directory, once the config is read. */
-  directory?: string;
-  round: number;
-  rounds?: number;
+  directory: z.string().optional(),
+  round: count,
+  rounds: count.optional(),
   /** Id of the round's workflow; its own query `progress` has the steps. */
-  roundWorkflowId?: string;
+  roundWorkflowId: z.string().optional(),
   /** The round's step under way. */
-  step?: string;
+  step: z.string().optional(),
   /** The last steps of the run itself that are done: the preparation of data, reports. */
-  ownSteps?: RunStepRecord[];
+  ownSteps: z.array(runStepRecordSchema).optional(),
   /** No further step starts until it is resumed. */
-  paused?: Pause;
+  paused: pauseSchema.optional(),
   /** The failed step that waits for `retryStep`, `skipStep` or `giveUp`. */
-  waiting?: WaitingStep;
-}
+  waiting: waitingStepSchema.optional(),
+});
 
-/** Of `dataEngine`: its current round and step. */
-export const engineProgressQuery = defineQuery<DataEngineProgress>('progress');
-/** Of `dataEngine`: the finished rounds. */
-export const roundsQuery = defineQuery<RoundSummary[]>('rounds');
-/** Of `dataEngineRound`: its steps so far. The numbers of the current step are in the heartbeat details of its activity. */
-export const roundProgressQuery = defineQuery<RoundProgress>('progress');
+/** Of `dataEngine`. */
+export const engineProgressQuery = describedQuery('progress', {
+  description: 'The current round and step of the run, and what it waits for.',
+  output: dataEngineProgressSchema,
+});
+/** Of `dataEngine`. */
+export const roundsQuery = describedQuery('rounds', {
+  description: 'The finished rounds, with their scores and decisions.',
+  output: z.array(roundSummarySchema),
+});
+/** Of `dataEngineRound`. The numbers of the current step are in the heartbeat details of its activity. */
+export const roundProgressQuery = describedQuery('progress', {
+  description: 'The steps of the round so far.',
+  output: roundProgressSchema,
+});
+
+const comment = z
+  .string({ error: 'a text of at most 500 characters' })
+  .max(500, 'a text of at most 500 characters')
+  .optional();
 
 /** A person's decision about a round. */
-export interface RoundDecision {
-  decision: 'accept' | 'reject';
-  comment?: string;
-}
+export type RoundDecision = z.output<typeof roundDecisionSchema>;
+const decisionSchema = z.enum(['accept', 'reject'], { error: 'accept or reject' });
+const roundDecisionSchema = z.strictObject({ decision: decisionSchema, comment });
 
-/** Of `dataEngineRound`, under the policy `approve`: whether it is built upon. Refused while the round does not wait for it. */
-export const decideRoundUpdate = defineUpdate<{ round: number; decision: RoundDecision['decision'] }, [RoundDecision]>(
-  'decideRound',
-);
+/** Of `dataEngineRound`. Refused while the round does not wait for it. */
+export const decideRoundUpdate = describedUpdate('decideRound', {
+  description: 'Under the policy approve: decides whether the round is built upon.',
+  input: roundDecisionSchema,
+  output: z.object({ round: count, decision: decisionSchema }),
+});
 
 /** A person's approval of a round's discovered question types. */
-export interface TypesApproval {
+export type TypesApproval = z.output<typeof typesApprovalSchema>;
+const typesApprovalSchema = z.strictObject({
   /** Instead of those in the run's folder. */
-  types?: QuestionType[];
-  comment?: string;
-}
+  types: questionTypesSchema.max(200).optional(),
+  comment,
+});
 
-/**
- * Of `dataEngineRound`, with `questionTypes.approve: manual`: its question types may be used. Refused while it does not wait for
- * that, and for a list that is none.
- */
-export const approveTypesUpdate = defineUpdate<{ round: number; types: number }, [TypesApproval]>('approveTypes');
+/** Of `dataEngineRound`. Refused while it does not wait for that, and for a list that is none. */
+export const approveTypesUpdate = describedUpdate('approveTypes', {
+  description: 'With questionTypes.approve: manual: the discovered question types, or those given, may be used.',
+  input: typesApprovalSchema.optional(),
+  output: z.object({ round: count, types: count }),
+});
 
-/** Of `dataEngineRound`, with `refine.review: manual`: it checks again whether all samples are decided. Refused while it does not wait. */
-export const samplesReviewedUpdate = defineUpdate<{ round: number }, []>('samplesReviewed');
+/** Of `dataEngineRound`. Refused while it does not wait. */
+export const samplesReviewedUpdate = describedUpdate('samplesReviewed', {
+  description: 'With refine.review: manual: checks again whether all samples are decided.',
+  input: nothing,
+  output: z.object({ round: count }),
+});
 
-export interface GenerationProgress {
-  round: number;
-  state: 'starting' | 'asking' | 'paused' | 'waiting for a top-up' | 'joining' | 'done';
-  requests: number;
-  answered: number;
+export type GenerationProgress = z.output<typeof generationProgressSchema>;
+export const generationProgressSchema = z.object({
+  round: count,
+  state: z.enum(['starting', 'asking', 'paused', 'waiting for a top-up', 'joining', 'done']),
+  requests: count,
+  answered: count,
   /** Chunks, or batches, under way. */
-  underWay: number;
+  underWay: count,
   /** What the run has cost so far, and may cost. */
-  spent: number;
-  reserved: number;
-  limit?: number;
-  currency?: string;
-  estimate?: GenerationPlan['estimate'];
-}
+  spent: z.number(),
+  reserved: z.number(),
+  limit: z.number().optional(),
+  currency: z.string().optional(),
+  estimate: estimateSchema.optional(),
+});
 
-/** Of `dataEngineGeneration`: its progress. */
-export const generationProgressQuery = defineQuery<GenerationProgress>('progress');
-/** Of `dataEngineGeneration`: adds to the run's budget. Returns the new limit. */
-export const topUpUpdate = defineUpdate<number, [{ amount: number }]>('topUp');
-/** Of `dataEngineGeneration`: no further requests; the round continues with the answers there are. */
-export const finishEarlyUpdate = defineUpdate<void, []>('finishEarly');
+/** Of `dataEngineGeneration` and its like. */
+export const generationProgressQuery = describedQuery('progress', {
+  description: 'How many requests are answered, and what they have cost.',
+  output: generationProgressSchema,
+});
+
+const amountProblem = 'a number greater than 0, in the currency of the prices';
+export const topUpUpdate = describedUpdate('topUp', {
+  description: "Adds to the run's budget, and returns the new limit.",
+  input: z.strictObject({ amount: z.number({ error: amountProblem }).positive(amountProblem).max(1e9) }),
+  output: z.number(),
+});
+export const finishEarlyUpdate = describedUpdate('finishEarly', {
+  description: 'No further requests: the round continues with the answers there are.',
+  input: nothing,
+  output: z.void(),
+});

@@ -1,8 +1,15 @@
 /**
  * Result and messages of `dataEnginePromptOptimization`.
  */
-import { defineQuery, defineUpdate } from '@temporalio/workflow';
+import { z } from 'zod';
 import type { TaskQueues } from '../src/config/workflow-schemas.ts';
+import { describedQuery, describedUpdate } from './message.ts';
+
+export const maxCommentLength = 500;
+
+const count = z.int().nonnegative();
+const commentProblem = `a text of at most ${maxCommentLength} characters`;
+const comment = z.string({ error: commentProblem }).max(maxCommentLength, commentProblem).optional();
 
 export interface PromptPlan {
   /** Absolute path of the folder with all prompts, samples and verdicts. */
@@ -11,29 +18,32 @@ export interface PromptPlan {
 }
 
 /** A prompt, and sample generations made with it. */
-export interface PromptIteration {
-  iteration: number;
-  samples: { id: string; images: 'same' | 'fresh'; dropped: boolean }[];
-  samplesFile: string;
-  promptFile: string;
+export type PromptIteration = z.output<typeof promptIterationSchema>;
+const promptIterationSchema = z.object({
+  iteration: count,
+  samples: z.array(z.object({ id: z.string(), images: z.enum(['same', 'fresh']), dropped: z.boolean() })),
+  samplesFile: z.string(),
+  promptFile: z.string(),
   /** What changed since the iteration before. */
-  diffFile?: string;
-}
+  diffFile: z.string().optional(),
+});
 
-export interface SampleVerdict {
+export type SampleVerdict = z.output<typeof sampleVerdictSchema>;
+const sampleVerdictSchema = z.strictObject({
   /** The sample's id. */
-  sample: string;
-  verdict: 'good' | 'bad';
+  sample: z.string().max(1000),
+  verdict: z.enum(['good', 'bad'], { error: 'good or bad' }),
   /** What is wrong; required when it is bad. */
-  comment?: string;
-}
+  comment,
+});
 
-export interface PromptDecision {
+export type PromptDecision = z.output<typeof promptDecisionSchema>;
+const promptDecisionSchema = z.strictObject({
   /** revise: have the teacher change the prompt; accept: make this one a version; stop: end with none. */
-  action: 'revise' | 'accept' | 'stop';
+  action: z.enum(['revise', 'accept', 'stop'], { error: 'revise, accept or stop' }),
   /** What else the prompt should do. */
-  comment?: string;
-}
+  comment,
+});
 
 export interface AcceptedPrompt {
   version: string;
@@ -42,18 +52,19 @@ export interface AcceptedPrompt {
   fromRound?: number;
 }
 
-export interface PromptProgress {
-  phase: 'preparing' | 'making samples' | 'waiting for verdicts' | 'revising' | 'accepting' | 'done';
-  directory?: string;
-  current?: PromptIteration;
-  verdicts: SampleVerdict[];
+export type PromptProgress = z.output<typeof promptProgressSchema>;
+const promptProgressSchema = z.object({
+  phase: z.enum(['preparing', 'making samples', 'waiting for verdicts', 'revising', 'accepting', 'done']),
+  directory: z.string().optional(),
+  current: promptIterationSchema.optional(),
+  verdicts: z.array(sampleVerdictSchema),
   /** The last change, cut to 4,000 characters; the whole is in `current.diffFile`. */
-  diff?: string;
+  diff: z.string().optional(),
   /** Why the last revision gave no prompt. */
-  problem?: string;
+  problem: z.string().optional(),
   /** Of the iterations before: how many samples were judged good and bad. */
-  history: { iteration: number; good: number; bad: number }[];
-}
+  history: z.array(z.object({ iteration: count, good: count, bad: count })),
+});
 
 export interface PromptOptimizationResult {
   /** Absent when the person stopped. */
@@ -62,10 +73,18 @@ export interface PromptOptimizationResult {
   directory: string;
 }
 
-export const promptProgressQuery = defineQuery<PromptProgress>('progress');
-/** Judges a sample of the current iteration; judging it again replaces the verdict. Returns how many are left. */
-export const verdictUpdate = defineUpdate<{ left: number }, [SampleVerdict]>('verdict');
-/** Decides about the current iteration. */
-export const decideUpdate = defineUpdate<{ iteration: number }, [PromptDecision]>('decide');
-
-export const maxCommentLength = 500;
+export const promptProgressQuery = describedQuery('progress', {
+  description: 'The current prompt, its samples, and the verdicts on them.',
+  output: promptProgressSchema,
+});
+export const verdictUpdate = describedUpdate('verdict', {
+  description:
+    'Judges a sample of the current iteration; judging it again replaces the verdict. Returns how many are left.',
+  input: sampleVerdictSchema,
+  output: z.object({ left: z.int() }),
+});
+export const decideUpdate = describedUpdate('decide', {
+  description: 'Decides about the current iteration: revise, accept or stop.',
+  input: promptDecisionSchema,
+  output: z.object({ iteration: count }),
+});

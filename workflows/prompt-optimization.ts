@@ -7,11 +7,11 @@ import {
   allHandlersFinished,
   condition,
   rootCause,
-  setHandler,
   workflowInfo,
 } from '@temporalio/workflow';
 import { cpuActivities, promptRequests } from './activity-options.ts';
 import { type PromptOptimizationInput, parseInput, promptOptimizationInputSchema } from './inputs.ts';
+import { MessageHandlers } from './message-handlers.ts';
 import { decideUpdate, type PromptOptimizationResult, promptProgressQuery, verdictUpdate } from './prompt-messages.ts';
 import { PromptState } from './prompt-state.ts';
 
@@ -22,11 +22,21 @@ import { PromptState } from './prompt-state.ts';
 export async function dataEnginePromptOptimization(given: PromptOptimizationInput): Promise<PromptOptimizationResult> {
   const input = parseInput(promptOptimizationInputSchema, given);
   const { samples: count = 4, forRun } = input;
-  const state = new PromptState();
+  const messages = new MessageHandlers();
+  const state = new PromptState(messages);
   const { progress } = state;
-  setHandler(promptProgressQuery, () => progress);
-  setHandler(verdictUpdate, (verdict) => state.judge(verdict), { validator: (given) => state.checkVerdict(given) });
-  setHandler(decideUpdate, (decision) => state.decide(decision), { validator: (given) => state.checkDecision(given) });
+  messages.query(promptProgressQuery, () => progress);
+  messages.update(
+    verdictUpdate,
+    (verdict) => state.judge(verdict),
+    (verdict) => state.checkVerdict(verdict),
+  );
+  messages.update(
+    decideUpdate,
+    (decision) => state.decide(decision),
+    (decision) => state.checkDecision(decision),
+  );
+  messages.refuseOtherSignals();
 
   const { workflowId } = workflowInfo();
   const onOwnQueue = cpuActivities(undefined, 'Read the config and the prompt to start from', 60);

@@ -1,19 +1,16 @@
 /**
  * A prompt optimization: its current prompt and samples, and what a person says about them.
  */
-import { condition, setCurrentDetails } from '@temporalio/workflow';
+import { condition } from '@temporalio/workflow';
 import { codeBlock, codeSpan, plainText } from './markdown.ts';
-import {
-  maxCommentLength,
-  type PromptDecision,
-  type PromptIteration,
-  type PromptProgress,
-  type SampleVerdict,
-} from './prompt-messages.ts';
+import { type MessageHandlers, refuse } from './message-handlers.ts';
+import type { PromptDecision, PromptIteration, PromptProgress, SampleVerdict } from './prompt-messages.ts';
 
 export class PromptState {
   readonly progress: PromptProgress = { phase: 'preparing', verdicts: [], history: [] };
   private decision: PromptDecision | undefined;
+
+  constructor(private readonly messages: Pick<MessageHandlers, 'show'>) {}
 
   // What a person says.
 
@@ -30,37 +27,29 @@ export class PromptState {
   }
 
   /** Throws where the update is refused. */
-  checkVerdict(given: SampleVerdict | undefined): void {
+  checkVerdict({ sample, verdict, comment }: SampleVerdict): void {
     this.checkPhase();
-    const { sample, verdict, comment } = given ?? ({} as Partial<SampleVerdict>);
     const known = (this.progress.current as PromptIteration).samples.map(({ id }) => id);
-    if (sample === undefined || !known.includes(sample)) throw new Error(`sample: one of ${known.join(', ')}`);
-    if (verdict !== 'good' && verdict !== 'bad') throw new Error('verdict: good or bad');
-    if (verdict === 'bad' && !comment?.trim()) throw new Error('comment: say what is wrong with it');
-    checkComment(comment);
+    if (!known.includes(sample)) refuse(`sample: one of ${known.join(', ')}`);
+    if (verdict === 'bad' && !comment?.trim()) refuse('comment: say what is wrong with it');
   }
 
   /** Throws where the update is refused. */
-  checkDecision(given: PromptDecision | undefined): void {
+  checkDecision({ action, comment }: PromptDecision): void {
     this.checkPhase();
-    const { action, comment } = given ?? ({} as Partial<PromptDecision>);
-    checkComment(comment);
     const { verdicts, current } = this.progress;
     if (action === 'revise') {
       const hasReason = verdicts.some(({ verdict }) => verdict === 'bad') || comment?.trim();
-      if (!hasReason) throw new Error('nothing to revise: judge a sample bad, or say in a comment what should change');
-    } else if (action === 'accept') {
-      if (current?.iteration === 0) throw new Error('nothing has changed yet: revise, or stop');
-    } else if (action !== 'stop') {
-      throw new Error('action: revise, accept or stop');
+      if (!hasReason) refuse('nothing to revise: judge a sample bad, or say in a comment what should change');
     }
+    if (action === 'accept' && current?.iteration === 0) refuse('nothing has changed yet: revise, or stop');
   }
 
   // What the workflow does.
 
   enter(phase: PromptProgress['phase']): void {
     this.progress.phase = phase;
-    setCurrentDetails(describe(this.progress));
+    this.messages.show(describe(this.progress));
   }
 
   showSamples(iteration: PromptIteration): void {
@@ -85,15 +74,8 @@ export class PromptState {
 
   private checkPhase(): void {
     const { phase } = this.progress;
-    if (phase !== 'waiting for verdicts') throw new Error(`not now: it is ${phase}`);
-    if (this.decision !== undefined) throw new Error('not now: it was just decided');
-  }
-}
-
-function checkComment(comment: unknown): void {
-  if (comment === undefined) return;
-  if (typeof comment !== 'string' || comment.length > maxCommentLength) {
-    throw new Error(`comment: a text of at most ${maxCommentLength} characters`);
+    if (phase !== 'waiting for verdicts') refuse(`not now: it is ${phase}`);
+    if (this.decision !== undefined) refuse('not now: it was just decided');
   }
 }
 

@@ -5,7 +5,6 @@ import {
   type ChildWorkflowHandle,
   condition,
   getExternalWorkflowHandle,
-  setCurrentDetails,
   type Workflow,
   workflowInfo,
 } from '@temporalio/workflow';
@@ -13,12 +12,11 @@ import type { StepReference } from '../activities/references.ts';
 import { type OutcomeOf, rowOf, type StepName } from '../src/round/steps.ts';
 import { describeSteps } from './details.ts';
 import type { RoundInput, RunPlan } from './inputs.ts';
+import { type MessageHandlers, refuse } from './message-handlers.ts';
 import type { RoundDecision, RoundProgress, StepRecord } from './messages.ts';
 import { Steered } from './steered.ts';
-import { refuse, reportStepSignal, type Steer, steerSignal } from './steering-messages.ts';
+import { reportStepSignal, type Steer, steerSignal } from './steering-messages.ts';
 import { TypesWait } from './types-approval.ts';
-
-const maxCommentLength = 500;
 
 type Child = Pick<ChildWorkflowHandle<Workflow>, 'signal'>;
 
@@ -36,7 +34,10 @@ export class RoundState extends Steered {
   private decision: RoundDecision | undefined;
   private isReviewAwaited = false;
 
-  constructor({ plan, round, paused }: RoundInput) {
+  constructor(
+    { plan, round, paused }: RoundInput,
+    private readonly messages: MessageHandlers,
+  ) {
     super({ round, paused });
     this.plan = plan;
     this.reference = { runDirectory: plan.directory, round };
@@ -68,12 +69,8 @@ export class RoundState extends Steered {
   }
 
   /** Throws where the update is refused. */
-  checkDecision(given: RoundDecision | undefined): void {
-    const { decision, comment } = given ?? {};
+  checkDecision(): void {
     if (!this.isDecisionAwaited) refuse('Not now: the round does not wait for a decision');
-    if (decision !== 'accept' && decision !== 'reject') refuse('decision: accept or reject');
-    if (comment !== undefined && (typeof comment !== 'string' || comment.length > maxCommentLength))
-      refuse(`comment: a text of at most ${maxCommentLength} characters`);
   }
 
   takeReview(): { round: number } {
@@ -152,9 +149,9 @@ export class RoundState extends Steered {
   /** Shows the step, and reports it to the run; a round that was started by hand has none. */
   protected override async reportStep({ name }: StepRecord): Promise<void> {
     this.show();
-    const { parent } = workflowInfo();
+    const { parent, firstExecutionRunId: execution } = workflowInfo();
     if (parent === undefined) return;
-    const news = { round: this.reference.round, step: name, waiting: this.waiting };
+    const news = { round: this.reference.round, execution, step: name, waiting: this.waiting };
     // When a run ends, its round ends with it.
     await getExternalWorkflowHandle(parent.workflowId)
       .signal(reportStepSignal, news)
@@ -162,6 +159,6 @@ export class RoundState extends Steered {
   }
 
   private show(more = ''): void {
-    setCurrentDetails(describeSteps(this.reference.round, this.steps) + more);
+    this.messages.show(describeSteps(this.reference.round, this.steps) + more);
   }
 }

@@ -2,9 +2,10 @@
  * One round: generate data against the last good round's weaknesses, train on all of it, measure, and decide whether it
  * is built upon.
  */
-import { allHandlersFinished, condition, setHandler } from '@temporalio/workflow';
+import { allHandlersFinished, condition } from '@temporalio/workflow';
 import type { OutcomeOf, StepName } from '../src/round/steps.ts';
 import { parseInput, type RoundInput, type RoundSummary, roundInputSchema } from './inputs.ts';
+import { MessageHandlers } from './message-handlers.ts';
 import {
   approveTypesUpdate,
   decideRoundUpdate,
@@ -14,26 +15,37 @@ import {
 } from './messages.ts';
 import { RoundState } from './round-state.ts';
 import { runRoundStep } from './round-steps.ts';
-import { steerSchema, steerSignal, takeSignal } from './steering-messages.ts';
+import { steerSignal } from './steering-messages.ts';
 
 /** Runs the steps of a round in order. Round 0 trains and measures only; later rounds first make the data to train on. */
 export async function dataEngineRound(input: RoundInput): Promise<RoundSummary | EndedEarly> {
-  const state = new RoundState(parseInput(roundInputSchema, input));
-  setHandler(roundProgressQuery, () => state.progress);
-  setHandler(
-    steerSignal,
-    takeSignal(steerSchema, (steer) => state.steer(steer)),
-  );
-  setHandler(decideRoundUpdate, (decision) => state.decide(decision), {
-    validator: (decision) => state.checkDecision(decision),
-  });
-  setHandler(approveTypesUpdate, (approval) => state.types.approve(approval), {
-    validator: (approval) => state.types.check(approval),
-  });
-  setHandler(samplesReviewedUpdate, () => state.takeReview(), { validator: () => state.checkReview() });
+  const messages = new MessageHandlers();
+  const state = new RoundState(parseInput(roundInputSchema, input), messages);
+  handleMessages(state, messages);
   const result = await runSteps(state);
   await condition(allHandlersFinished);
   return result;
+}
+
+function handleMessages(state: RoundState, messages: MessageHandlers): void {
+  messages.query(roundProgressQuery, () => state.progress);
+  messages.signal(steerSignal, (steer) => state.steer(steer));
+  messages.update(
+    decideRoundUpdate,
+    (decision) => state.decide(decision),
+    () => state.checkDecision(),
+  );
+  messages.update(
+    approveTypesUpdate,
+    (approval) => state.types.approve(approval),
+    () => state.types.check(),
+  );
+  messages.update(
+    samplesReviewedUpdate,
+    () => state.takeReview(),
+    () => state.checkReview(),
+  );
+  messages.refuseOtherSignals();
 }
 
 async function runSteps(state: RoundState): Promise<RoundSummary | EndedEarly> {

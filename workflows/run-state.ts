@@ -1,13 +1,7 @@
 /**
  * A run: its rounds so far, what a person said to it, and what is shown of it.
  */
-import {
-  type ChildWorkflowHandle,
-  ContinueAsNew,
-  isCancellation,
-  setCurrentDetails,
-  workflowInfo,
-} from '@temporalio/workflow';
+import { type ChildWorkflowHandle, ContinueAsNew, condition, isCancellation, workflowInfo } from '@temporalio/workflow';
 import type { StepOutcome } from '../src/round/step-context.ts';
 import { isStepName, rowOf } from '../src/round/steps.ts';
 import { compactRounds, describeRounds, describeStanding } from './details.ts';
@@ -19,6 +13,7 @@ import {
   type RoundSummary,
   type RunPlan,
 } from './inputs.ts';
+import type { MessageHandlers } from './message-handlers.ts';
 import type { DataEngineProgress, DataEngineResult, StepRecord, WaitingStep } from './messages.ts';
 import { failureNotification, notify, waitingNotification } from './notifications.ts';
 import type { dataEngineRound } from './round.ts';
@@ -36,11 +31,15 @@ export class RunState extends Steered {
   stop: DataEngineResult['stop'] | undefined;
   private state: DataEngineState | undefined;
   private ending = false;
+  private isRoundUnderWay = false;
   private currentRound: RoundHandle | undefined;
   private roundsInThisExecution = 0;
   private readonly shownInSearch = new Map<string, unknown>();
 
-  constructor(readonly input: DataEngineInput) {
+  constructor(
+    readonly input: DataEngineInput,
+    private readonly messages: MessageHandlers,
+  ) {
     const { state, run } = input;
     super({ paused: state?.paused });
     this.state = state;
@@ -96,7 +95,20 @@ export class RunState extends Steered {
     return { rounds: plan.rounds };
   }
 
-  async onStepReport({ round, step, waiting }: StepReport): Promise<void> {
+  /** Why a report is not that of the round under way: anybody may send one. */
+  problemWith({ round, step, execution, waiting }: StepReport): string | undefined {
+    // A round that reports in the task that says that it was started is not known yet.
+    const known = this.currentRound?.firstExecutionRunId ?? execution;
+    if (!this.isRoundUnderWay || this.state?.nextRound !== round) return `round ${round} is not under way`;
+    if (execution !== known) return 'it is not from the round under way';
+    if (!isStepName(step)) return `there is no step ${step}`;
+    if (waiting !== undefined && (waiting.step !== step || waiting.round !== round)) return 'it is about two steps';
+    return undefined;
+  }
+
+  async onStepReport({ round, step, execution, waiting }: StepReport): Promise<void> {
+    await condition(() => this.currentRound !== undefined || !this.isRoundUnderWay);
+    if (this.currentRound?.firstExecutionRunId !== execution) return;
     Object.assign(this.progress, { round, step, waiting });
     this.show();
     if (waiting !== undefined) await this.notifyWaiting(waiting);
@@ -133,10 +145,12 @@ export class RunState extends Steered {
   ): ReturnType<typeof dataEngineRound> {
     Object.assign(this.progress, { round: this.nextRound, roundWorkflowId });
     const { paused } = this;
+    this.isRoundUnderWay = true;
     this.currentRound = await start(paused);
     // A pause that came while the round was starting.
     if (this.paused !== paused) await this.steerRound({ paused: this.paused ?? null });
     const summary = await this.currentRound.result();
+    this.isRoundUnderWay = false;
     this.currentRound = undefined;
     this.progress.waiting = undefined;
     return summary;
@@ -177,7 +191,7 @@ export class RunState extends Steered {
   showEnd(state: EndState): void {
     if (this.state === undefined) return;
     // No command of the workflow: histories of before replay.
-    setCurrentDetails(describeRounds(this.state, { state, stop: this.stop }) + describeStanding(this.progress));
+    this.messages.show(describeRounds(this.state, { state, stop: this.stop }) + describeStanding(this.progress));
     showEndInSearch(this.plan, state);
   }
 
@@ -224,7 +238,7 @@ export class RunState extends Steered {
 
   private show(): void {
     if (this.state === undefined) return;
-    setCurrentDetails(describeRounds(this.state) + describeStanding(this.progress));
+    this.messages.show(describeRounds(this.state) + describeStanding(this.progress));
     showInSearch(this.shownInSearch, this.plan, this.progress, this.rounds);
   }
 }

@@ -2,22 +2,14 @@
  * The approval of a round's discovered question types by a person. Nothing runs while the round waits.
  */
 import { condition } from '@temporalio/workflow';
-import { z } from 'zod';
 import type { StepReference } from '../activities/references.ts';
-import { describeFirstIssue } from '../src/core/input-error.ts';
-import { questionTypesSchema } from '../src/generation/question-type.ts';
 import { cpuActivities } from './activity-options.ts';
 import { describeProblem } from './details.ts';
 import type { RunPlan } from './inputs.ts';
+import { refuse } from './message-handlers.ts';
 import type { TypesApproval } from './messages.ts';
-import { refuse } from './steering-messages.ts';
 
 const minutes = 10;
-
-const approvalSchema = z.strictObject({
-  types: questionTypesSchema.max(200).optional(),
-  comment: z.string().max(500).optional(),
-});
 
 export class TypesWait {
   private state: 'not awaited' | 'awaited' | 'approving' | 'approved' = 'not awaited';
@@ -30,12 +22,8 @@ export class TypesWait {
   }
 
   /** Throws where the update is refused. */
-  check(given: unknown): void {
+  check(): void {
     if (this.state !== 'awaited') refuse('Not now: the round does not wait for the approval of question types');
-    const parsed = approvalSchema.safeParse(given ?? {});
-    if (parsed.success) return;
-    const { field, problem } = describeFirstIssue(parsed.error);
-    refuse(`${field ?? 'approval'}: ${problem}`);
   }
 
   /** Records the approval. A list with a mistake in it is refused, and the round keeps waiting. */

@@ -11,7 +11,9 @@ import { type GivenDecision, givenDecisionSchema } from '../../src/round/review/
 import { serveChat } from '../../src/serving/chat-server.ts';
 import { serveHealth } from '../../workers/health.ts';
 import { parsePayloadKeys, payloadCodec } from '../../workers/payload-codec.ts';
-import { maxCommentLength } from '../../workflows/prompt-messages.ts';
+import { problemOf } from '../../workflows/message.ts';
+import { refuse } from '../../workflows/message-handlers.ts';
+import { decideUpdate, maxCommentLength, verdictUpdate } from '../../workflows/prompt-messages.ts';
 import { PromptState } from '../../workflows/prompt-state.ts';
 import { wordsEngine } from '../support/words-engine.ts';
 import { isHttp, type RawRequest, requestsLike, sendRaw, showRequest, type ValidRequest } from './send-raw.ts';
@@ -113,6 +115,12 @@ const teacher = serverTarget('server-local-teacher', async () => {
   };
 });
 
+/** As the workflow's handlers do. */
+function refuseWrong(update: Parameters<typeof problemOf>[0], given: unknown): void {
+  const problem = problemOf(update, [given]);
+  if (problem !== undefined) refuse(problem);
+}
+
 /** The page, of a workflow that waits for verdicts, and refuses what the real one refuses. */
 const review = serverTarget('server-prompt-review', async (folder) => {
   const image = join(folder, 'image.jpg');
@@ -127,7 +135,8 @@ const review = serverTarget('server-prompt-review', async (folder) => {
     answer: 'Question: <b>',
     image,
   }));
-  let state = new PromptState();
+  const shown = { show: () => undefined };
+  let state = new PromptState(shown);
   let taken: { comment?: string | undefined; verdict?: string; sample?: string; action?: string }[] = [];
   const attempt = async <V extends (typeof taken)[number], R>(value: V, check: () => void, work: () => R) => {
     try {
@@ -147,19 +156,25 @@ const review = serverTarget('server-prompt-review', async (folder) => {
     judge: (verdict) =>
       attempt(
         verdict,
-        () => state.checkVerdict(verdict),
+        () => {
+          refuseWrong(verdictUpdate, verdict);
+          state.checkVerdict(verdict);
+        },
         () => state.judge(verdict),
       ),
     decide: (decision) =>
       attempt(
         decision,
-        () => state.checkDecision(decision),
+        () => {
+          refuseWrong(decideUpdate, decision);
+          state.checkDecision(decision);
+        },
         () => state.decide(decision),
       ),
     result: async () => ({ iterations: 1, directory: folder }),
   };
   const reset = () => {
-    state = new PromptState();
+    state = new PromptState(shown);
     taken = [];
     const of = samples.map(({ id }) => ({ id, images: 'same' as const, dropped: false }));
     state.showSamples({ iteration: 1, samples: of, samplesFile: 'samples.jsonl', promptFile: 'prompt.md' });

@@ -2,6 +2,7 @@
 import { benchmarkTargets } from './benchmarks.ts';
 import { endpointTargets } from './endpoints.ts';
 import { inputTargets } from './inputs.ts';
+import { messageTargets } from './messages.ts';
 import { newcomerTargets } from './newcomers.ts';
 import { parserTargets } from './parsers.ts';
 import { runRecordTargets } from './records.ts';
@@ -12,6 +13,7 @@ import type { FuzzTarget } from './target.ts';
 
 export const fuzzTargets: readonly FuzzTarget[] = [
   ...inputTargets,
+  ...messageTargets,
   ...runRecordTargets,
   ...storeTargets,
   ...serverTargets,

@@ -15,6 +15,7 @@ import { temporalExecutable } from '../../demo/command/temporal-server.ts';
 import { stepEnvironment } from '../../src/core/child-environment.ts';
 import type { TrainerCommand } from '../../src/trainer/supervisor/trainer-command.ts';
 import { stepProcess } from '../../workers/create-worker.ts';
+import { payloadConverterOf, plainConverters } from '../../workers/payload-codec.ts';
 import { workflowsPath } from '../../workers/worker-flags.ts';
 import { dependencies } from './worker-activities.ts';
 
@@ -33,7 +34,7 @@ export async function startEnvironment(extraArgs: string[] = []): Promise<Workfl
   const executable = { type: 'existing-path' as const, path: await temporalExecutable() };
   const [temporal, workflowBundle] = await Promise.all([
     TestWorkflowEnvironment.createLocal({ server: { executable, extraArgs } }),
-    bundleWorkflowCode({ workflowsPath, logger: quiet }),
+    bundleWorkflowCode({ workflowsPath, ...plainConverters, logger: quiet }),
   ]);
   return { temporal, workflowBundle };
 }
@@ -66,6 +67,7 @@ export function createWorker(
     taskQueue,
     workflowBundle,
     activities,
+    dataConverter: payloadConverterOf(new Map()),
     maxHeartbeatThrottleInterval: '200ms',
     ...options,
   });
