@@ -58,7 +58,7 @@ test.each(['in OPENAI_API_KEY', 'in a file'])('a key %s is in no file of the run
     rounds: 1,
     teacher: {
       ...tiny.teacher,
-      ...{ provider: 'openai', model: 'local-teacher', baseUrl: proxy.baseUrl, budget: { limit: 1 } },
+      ...{ provider: 'openai', model: 'local-teacher', baseUrl: proxy.baseUrl, budget: 'none' },
       ...(apiKeyFile && { apiKeyFile }),
     },
   }));
