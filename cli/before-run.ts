@@ -6,6 +6,7 @@ import type { RunDirectory } from '../src/core/run-directory.ts';
 import type { ExpectedCost } from '../src/round/step-context.ts';
 import { Interrupted } from './failures.ts';
 import { missingOption } from './options.ts';
+import { say } from './say.ts';
 
 /** What the user has said about the price. */
 export interface PriceOptions {
@@ -35,9 +36,8 @@ export async function checkBeforeRun(
   const { problems, notes, unchecked } = await preflight(context, { places });
   refuseProblems(problems, config.data.root);
   await requireBudget(context);
-  for (const note of notes) process.stderr.write(`${note}\n`);
-  if (unchecked.length > 0)
-    process.stderr.write(`Checked by the run's first step, not here: ${unchecked.join('; ')}.\n`);
+  for (const note of notes) say(note);
+  if (unchecked.length > 0) say(`Checked by the run's first step, not here: ${unchecked.join('; ')}.`);
 }
 
 /** Shows what a run will cost, and asks whether it may. @throws InputError, Interrupted */
@@ -89,7 +89,7 @@ function describeCost({ requests, cost }: ExpectedCost): string {
 }
 
 async function agree(price: string, { yes = false }: PriceOptions): Promise<void> {
-  process.stderr.write(`${price}\n`);
+  say(price);
   if (yes) return;
   if (!process.stdin.isTTY || !process.stderr.isTTY) throw missingOption('--yes', 'to agree to the price above');
   const { askWhether } = await import('./terminal-dialog.ts');

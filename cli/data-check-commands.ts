@@ -14,6 +14,7 @@ import { TrainerError } from '../src/trainer/supervisor/trainer-error.ts';
 import { exitCodes } from './failures.ts';
 import { addDataRootOption, addRunOptions, loadNamedConfig, type RunOptions } from './options.ts';
 import { createProgressDisplay } from './progress-display.ts';
+import { say } from './say.ts';
 import { textTable } from './text-table.ts';
 
 const SHOWN_OF_A_FOLDER = 10;
@@ -40,7 +41,7 @@ export function addDataCheckCommands(data: Command, signal: AbortSignal): void {
       const check = checkData(config, { signal, onProgress, extensions, run }).finally(() => display.stop());
       const { problems, images, questions, leftOut, notes } = await check;
       for (const records of leftOut) process.stdout.write(leftOutLine(records));
-      for (const note of notes) process.stdout.write(`${note}\n`);
+      for (const note of notes) say(note, process.stdout);
       if (problems.length === 0) {
         process.stdout.write(`The data is complete: ${questions} questions to score, ${images} images.\n`);
         const { dataLengths } = await import('../src/round/data-lengths.ts');
@@ -51,10 +52,9 @@ export function addDataCheckCommands(data: Command, signal: AbortSignal): void {
         return;
       }
       const rows = problemRows(problems, config.data.root, options.all ? Number.POSITIVE_INFINITY : SHOWN_OF_A_FOLDER);
-      const table = textTable(['item', 'problem', 'what to do'], rows, { wordWrap: true });
-      process.stdout.write(
-        `${table}\n${problems.length === 1 ? '1 problem' : `${problems.length} problems`}; the data is in ${config.data.root}\n`,
-      );
+      const table = textTable(['item', 'problem', 'what to do'], rows);
+      process.stdout.write(`${table}\n`);
+      say(`${problems.length === 1 ? '1 problem' : `${problems.length} problems`}; the data is in ${config.data.root}`, process.stdout);
       process.exitCode = exitCodes.wrongInput;
     });
 
@@ -87,8 +87,9 @@ export function addDataCheckCommands(data: Command, signal: AbortSignal): void {
       for (const { name, favoredLetter } of datasets) {
         if (favoredLetter === undefined) continue;
         const advice = 'a model can learn to answer with it without looking. Shuffle the choices';
-        process.stdout.write(
-          `${name}: the correct choice is (${favoredLetter}) more often than chance explains; ${advice}.\n`,
+        say(
+          `${name}: the correct choice is (${favoredLetter}) more often than chance explains; ${advice}.`,
+          process.stdout,
         );
       }
       const { plannedFinetune } = await import('../src/round/finetune/round-mixture.ts');
@@ -110,7 +111,7 @@ async function writeLengths(count: () => Promise<DatasetLengths[]>, all: boolean
     datasets = await count();
   } catch (error) {
     if (!(error instanceof InputError) && !(error instanceof TrainerError)) throw error;
-    process.stdout.write(`Tokens are not counted: ${error.message}\n`);
+    say(`Tokens are not counted: ${error.message}`, process.stdout);
     return;
   }
   const head = ['dataset', 'samples', 'least tokens', 'median', '95 %', 'most', 'too long'];
@@ -120,13 +121,13 @@ async function writeLengths(count: () => Promise<DatasetLengths[]>, all: boolean
   process.stdout.write(`${textTable(head, rows)}\n`);
   for (const { name, samples, counted } of datasets) {
     if (counted === samples) continue;
-    process.stdout.write(`${name}: ${counted} of ${samples} samples are counted, drawn at random and the longest.\n`);
+    say(`${name}: ${counted} of ${samples} samples are counted, drawn at random and the longest.`, process.stdout);
   }
   const found = datasets.flatMap(({ item, tooLong }) => tooLong.map((sample) => ({ item, ...sample })));
   if (found.length === 0) return;
   const shown = found.slice(0, all ? found.length : SHOWN_OF_A_FOLDER);
   const lines = shown.map(({ item, record, tokens, problem }) => [`${item}: ${record}`, tokens, problem]);
-  process.stdout.write(`${textTable(['too long', 'tokens', 'why'], lines, { wordWrap: true })}\n`);
+  process.stdout.write(`${textTable(['too long', 'tokens', 'why'], lines)}\n`);
   if (shown.length < found.length) process.stdout.write(`${found.length - shown.length} more: --all lists them\n`);
   if (found.some(({ isError }) => isError)) process.exitCode = exitCodes.wrongInput;
 }

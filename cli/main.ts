@@ -1,9 +1,12 @@
 /**
  * The `dataengine` command.
  */
+import type { Command } from 'commander';
+import { describeKeptByNpm } from '../scripts/setup/npm-options.mjs';
 import { guardTerminal, printable } from '../src/core/printable.ts';
 import { describeFailure, exitCodes } from './failures.ts';
 import { createProgram } from './program.ts';
+import { say } from './say.ts';
 
 // Texts from outside reach the terminal in many ways; none of them may control it.
 guardTerminal(process.stdout);
@@ -27,16 +30,28 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 });
 
 try {
-  await createProgram(interruption.signal).parseAsync();
+  const program = createProgram(interruption.signal);
+  const kept = describeKeptByNpm(optionsOf(program), process.env);
+  if (kept === undefined) await program.parseAsync();
+  else {
+    say(kept);
+    process.exitCode = exitCodes.wrongInput;
+  }
 } catch (error) {
   if (interruption.signal.aborted) {
     process.exitCode = exitCodes.interrupted;
   } else {
     const { message, exitCode } = describeFailure(error);
-    if (message !== '') process.stderr.write(`${printable(message)}\n`);
+    if (message !== '') say(printable(message));
     process.exitCode = exitCode;
   }
 } finally {
   process.off('SIGINT', interrupt);
   process.off('SIGTERM', interrupt);
+}
+
+/** The names of all options, of all commands. */
+function optionsOf(command: Command): string[] {
+  const own = command.options.flatMap(({ long }) => long?.slice(2) ?? []);
+  return [...own, ...command.commands.flatMap(optionsOf)];
 }

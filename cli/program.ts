@@ -20,6 +20,7 @@ import { addPowerCommand } from './power-command.ts';
 import { addPromptCommands } from './prompt-commands.ts';
 import { addRunCommands } from './run-commands.ts';
 import { addPullCommand, addReportRunsCommand } from './run-folder-commands.ts';
+import { fitted } from './say.ts';
 import { addScheduleCommands } from './schedule-commands.ts';
 import { addScoreCommand } from './score-command.ts';
 import { addServeCommand } from './serve-command.ts';
@@ -108,7 +109,8 @@ const otherWords: Readonly<Record<string, string>> = {
 /** Of each command: an error is the last line, below the usage in one line. A page of help would hide it. */
 function endErrorsWithTheirWords(command: Command): void {
   command.configureOutput({
-    outputError: (text, write) => write(`${usageOf(command)}\n${describeUsageError(command, text)}`),
+    outputError: (text, write) =>
+      write(fitted(`${usageOf(command)}\n${describeUsageError(command, text)}`, process.stderr)),
   });
   for (const child of command.commands) endErrorsWithTheirWords(child);
 }

@@ -4,8 +4,7 @@
 import { SingleBar } from 'cli-progress';
 import { formatSeconds } from '../src/report/tables.ts';
 import type { Progress } from '../src/trainer/protocol.ts';
-
-export type OutputStream = NodeJS.WritableStream & { isTTY?: boolean; columns?: number };
+import { say, type TextStream } from './say.ts';
 
 export interface ProgressDisplay {
   /** Shows a step's progress; a new title starts a new bar. */
@@ -18,7 +17,7 @@ export interface ProgressDisplay {
 const plainLineEverySeconds = 15;
 
 /** A display for the given stream. Default: standard error, so that results can be piped. */
-export function createProgressDisplay(stream: OutputStream = process.stderr): ProgressDisplay {
+export function createProgressDisplay(stream: TextStream = process.stderr): ProgressDisplay {
   return stream.isTTY && process.env.TERM !== 'dumb' ? createBars(stream) : createPlainLines(stream);
 }
 
@@ -26,7 +25,7 @@ export function createProgressDisplay(stream: OutputStream = process.stderr): Pr
 const numbersWidth = ' 100 % loss 0.123, 12345 tokens/s, 59 min 59 s left'.length;
 const [shortestBar, longestBar] = [4, 24];
 
-function createBars(stream: OutputStream): ProgressDisplay {
+function createBars(stream: TextStream): ProgressDisplay {
   let bar: SingleBar | undefined;
   let shownTitle = '';
   const stop = () => {
@@ -58,7 +57,7 @@ function createBars(stream: OutputStream): ProgressDisplay {
     },
     log(line) {
       stop();
-      stream.write(`${line}\n`);
+      say(line, stream);
     },
     stop,
   };

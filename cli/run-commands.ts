@@ -14,6 +14,7 @@ import type { DataEngineProgress } from '../workflows/messages.ts';
 import { agreeToRun, checkBeforeRun } from './before-run.ts';
 import { addConfigOptions, type ConfigOptions, integer, ownConfig, toWorkflowInput } from './options.ts';
 import { describeEnd, formatRounds } from './rounds-table.ts';
+import { say } from './say.ts';
 import { withClient } from './temporal-client.ts';
 
 interface RunOptions extends ConfigOptions {
@@ -80,11 +81,9 @@ async function startRun(options: RunOptions, signal: AbortSignal): Promise<void>
   const work = async (client: Client) => {
     const progress = await startOrJoin(client, config.temporal.taskQueues.cpu, workflowId, input, options.config);
     const where = progress?.directory === undefined ? '' : `, joined in round ${progress.round} of ${progress.rounds}`;
-    process.stderr.write(`Workflow ${workflowId}${where}\n`);
+    say(`Workflow ${workflowId}${where}`);
     if (progress === undefined && !options.local) {
-      process.stderr.write(
-        `No worker answers yet on the queue ${config.temporal.taskQueues.cpu}: dataengine worker cpu\n`,
-      );
+      say(`No worker answers yet on the queue ${config.temporal.taskQueues.cpu}: dataengine worker cpu`);
     }
     if (!options.detach) await watchToTheEnd(client, workflowId, options.json, signal);
   };

@@ -18,6 +18,7 @@ import type { Config } from '../src/config/schema.ts';
 import { openRunDirectory } from '../src/core/run-directory.ts';
 import { withLock } from '../src/core/with-lock.ts';
 import { ServerUnreachable } from '../workers/connection.ts';
+import { say } from './say.ts';
 import { connectClient } from './temporal-client.ts';
 import { isPolled } from './watch/pending-activities.ts';
 
@@ -88,10 +89,6 @@ export async function runLocally<R>(local: LocalRun, work: (client: Client) => P
     },
     { signal, onWait: (pid) => say(`Waiting       process ${pid ?? '?'} runs ${run} here; Ctrl-C ends the wait`) },
   );
-}
-
-function say(line: string): void {
-  process.stderr.write(`${line}\n`);
 }
 
 async function clientOfRunningServer(): Promise<Client | undefined> {

@@ -31,6 +31,7 @@ export function wrapped(line: string, width: number, indent: number): string {
  * A table for a terminal. Its texts may come from anywhere; what would be an order to the terminal is left out of them.
  *
  * @param options.color default: as `usesColor` says
+ * @param options.columns that it may take: wider texts are broken between words. Default: those of standard output
  * @param options.compact without lines between the rows
  * @param options.textColumns how many columns are text, at the left; the others are numbers, at the right. Default: all
  */
@@ -39,23 +40,69 @@ export function textTable(
   rows: readonly (readonly (string | number)[])[],
   {
     color = usesColor(),
+    columns = process.stdout.isTTY ? process.stdout.columns : undefined,
     compact = false,
     textColumns = head.length,
-    columnWidth,
-    wordWrap = columnWidth !== undefined,
-  }: {
-    color?: boolean | undefined;
-    compact?: boolean;
-    textColumns?: number;
-    /** Of each column, in characters; default: as wide as its texts. */
-    columnWidth?: number;
-    wordWrap?: boolean;
-  } = {},
+  }: { color?: boolean | undefined; columns?: number | undefined; compact?: boolean; textColumns?: number } = {},
 ): string {
   const style = { head: color ? ['cyan'] : [], border: color ? ['grey'] : [], compact };
-  const widths = columnWidth !== undefined && { colWidths: head.map(() => columnWidth) };
   const colAligns = head.map((_, column) => (column < textColumns ? 'left' : 'right'));
-  const table = new Table({ head: head.map(printable), colAligns, style, wordWrap, ...widths });
-  for (const row of rows) table.push(row.map((cell) => (typeof cell === 'string' ? printable(cell) : cell)));
+  const cells = [head, ...rows].map((row) => row.map((cell) => printable(String(cell))));
+  const widest = columns === undefined ? Number.POSITIVE_INFINITY : widestText(cells, textColumns, columns);
+  const [first = [], ...others] = cells.map((row) =>
+    row.map((cell, column) => (column < textColumns ? folded(cell, widest) : cell)),
+  );
+  const table = new Table({ head: first, colAligns, style });
+  table.push(...others);
   return table.toString();
+}
+
+/** Of a column: its border and the blanks beside its text. */
+const columnBorder = '│  '.length;
+const narrowestText = 12;
+
+/** How wide a text may be, so that the table fits: the widest columns are made narrower. */
+function widestText(cells: readonly string[][], textColumns: number, columns: number): number {
+  const widths = (cells[0] ?? []).map((_, column) => Math.max(...cells.map((row) => widthOf(row[column] ?? ''))));
+  const total = (widest: number) =>
+    widths.reduce(
+      (sum, width, column) => sum + columnBorder + (column < textColumns ? Math.min(width, widest) : width),
+      '│'.length,
+    );
+  let widest = Math.max(narrowestText, ...widths);
+  while (widest > narrowestText && total(widest) > columns) widest -= 1;
+  return widest;
+}
+
+function widthOf(text: string): number {
+  return Math.max(...text.split('\n').map((line) => line.length));
+}
+
+/** A text broken between words to a width; a word that is longer, such as a path, within the word. */
+function folded(text: string, width: number): string {
+  if (widthOf(text) <= width) return text;
+  const lines: string[] = [];
+  for (const paragraph of text.split('\n')) {
+    let line = '';
+    for (const word of paragraph.split(' ').flatMap((whole) => pieces(whole, width))) {
+      if (line !== '' && line.length + 1 + word.length > width) {
+        lines.push(line);
+        line = word;
+      } else line = line === '' ? word : `${line} ${word}`;
+    }
+    lines.push(line);
+  }
+  return lines.join('\n');
+}
+
+function pieces(word: string, width: number): string[] {
+  const parts: string[] = [];
+  for (let rest = word; ; ) {
+    if (rest.length <= width) return [...parts, rest];
+    // Behind the last slash that fits.
+    const slash = rest.lastIndexOf('/', width - 1) + 1;
+    const end = slash > 0 ? slash : width;
+    parts.push(rest.slice(0, end));
+    rest = rest.slice(end);
+  }
 }

@@ -16,6 +16,7 @@ import { fileURLToPath } from 'node:url';
 import { addonStep } from './setup/addon.mjs';
 import { deepspeedStep } from './setup/deepspeed.mjs';
 import { withLock } from './setup/lock.mjs';
+import { describeKeptByNpm } from './setup/npm-options.mjs';
 import { packagesStep } from './setup/packages.mjs';
 import { oldestNode } from './setup/pins.mjs';
 import { isAtLeast } from './setup/programs.mjs';
@@ -37,6 +38,8 @@ const nodeStep = {
 };
 
 const known = ['--gpu', '--cpu', '--python', '--torch', '--deepspeed', '--s3-server'];
+/** Those of the demo, which the set-up comes before: it may take minutes. */
+const knownToDemo = ['--quick', '--seed', '--keep', '--config', '--folder', '--images'];
 
 /** Each step looks for what it needs (`find`, quick) and installs it (`make`, under the lock) when it is missing. */
 const standardSteps = [nodeStep, packagesStep, temporalStep, tensorflowStep, addonStep];
@@ -49,6 +52,15 @@ async function main(options) {
   if (unknown) {
     const choice = `${known.slice(0, -1).join(', ')} or ${known.at(-1)}`;
     console.error(`There is no option ${unknown}: use ${choice}, or none`);
+    return 2;
+  }
+  const names = process.env.npm_lifecycle_event === 'demo' ? knownToDemo : known;
+  const kept = describeKeptByNpm(
+    names.map((option) => option.slice(2)),
+    process.env,
+  );
+  if (kept !== undefined) {
+    console.error(kept);
     return 2;
   }
   const before = readState(cache);

@@ -96,11 +96,9 @@ function noteCut(name?: string): void {
   );
 }
 
-/** Two columns as wide as the terminal allows. */
+/** Columns within what the terminal allows. */
 function sideBySide(names: readonly string[], texts: readonly string[]): string {
-  return textTable(names, [texts], {
-    columnWidth: Math.max(20, Math.floor(((process.stdout.columns ?? 100) - 3) / 2) - 1),
-  });
+  return textTable(names, [texts], { columns: process.stdout.columns ?? 100 });
 }
 
 /** Passes text on without the blanks at its start and its end. */

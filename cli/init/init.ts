@@ -18,6 +18,7 @@ import { readQuestionTypes } from '../../src/generation/question-types.ts';
 import { isOfBuiltInFamily } from '../../src/model/files/model-config.ts';
 import { knownProviders } from '../../src/teacher/providers/index.ts';
 import { missingOption, ownConfig, wrongOption } from '../options.ts';
+import { say } from '../say.ts';
 import { textTable } from '../text-table.ts';
 import {
   folderOfImages,
@@ -262,8 +263,8 @@ function describe(parts: ConfigParts, kind: TableKind, output: string): string {
     choices === undefined ? '' : choices.join(' / '),
     choices === undefined ? (right ?? []).join(' / ') : (choices[correct as number] as string),
   ]);
-  const sampleTable = textTable(['image', 'question', 'choices', 'answer'], samples, { wordWrap: true });
-  return printable(`${textTable(['found', ''], rows, { wordWrap: true })}\n${sampleTable}\nWrote ${output}\n`);
+  const sampleTable = textTable(['image', 'question', 'choices', 'answer'], samples);
+  return printable(`${textTable(['found', ''], rows)}\n${sampleTable}\nWrote ${output}\n`);
 }
 
 function describeTypes({ facts, types }: ConfigParts): string {
@@ -285,13 +286,13 @@ async function checkOwnData(output: string, signal: AbortSignal): Promise<void> 
   const { problems, questions, images, leftOut, notes, unchecked } = found;
   for (const records of leftOut) process.stdout.write(leftOutLine(records));
   if (problems.length === 0) {
-    process.stdout.write(`The data is complete: ${questions} questions to score, ${images} images.\n`);
-    for (const note of notes) process.stdout.write(`${note}\n`);
-    if (unchecked.length > 0) process.stdout.write(`A run checks when it starts: ${unchecked.join('; ')}.\n`);
+    say(`The data is complete: ${questions} questions to score, ${images} images.`, process.stdout);
+    for (const note of notes) say(note, process.stdout);
+    if (unchecked.length > 0) say(`A run checks when it starts: ${unchecked.join('; ')}.`, process.stdout);
     return;
   }
   const rows = problemRows(problems, config.data.root, 10);
-  process.stdout.write(`${textTable(['item', 'problem', 'what to do'], rows, { wordWrap: true })}\n`);
+  process.stdout.write(`${textTable(['item', 'problem', 'what to do'], rows)}\n`);
   throw new InputError({
     file: output,
     problem: `its data has ${problems.length} ${problems.length === 1 ? 'problem' : 'problems'}`,

@@ -6,7 +6,8 @@ import type { Client } from '@temporalio/client';
 import { createLogUpdate } from 'log-update';
 import { printableTexts } from '../../src/core/printable.ts';
 import type { DataEngineResult } from '../../workflows/messages.ts';
-import { createProgressDisplay, type OutputStream } from '../progress-display.ts';
+import { createProgressDisplay } from '../progress-display.ts';
+import type { TextStream } from '../say.ts';
 import { usesColor } from '../text-table.ts';
 import { followRun } from './follow.ts';
 import { createLineRenderer } from './lines.ts';
@@ -19,7 +20,7 @@ export interface WatchOptions {
   form: WatchForm;
   signal?: AbortSignal;
   /** Default: standard output for JSON, otherwise standard error, which leaves the other to results. */
-  output?: OutputStream;
+  output?: TextStream;
 }
 
 /** A screen where there is one to draw on. */
@@ -53,7 +54,7 @@ interface Renderer {
   stop(): void;
 }
 
-const renderers: Record<WatchForm, (stream: OutputStream) => Renderer> = {
+const renderers: Record<WatchForm, (stream: TextStream) => Renderer> = {
   screen(stream) {
     const draw = createLogUpdate(stream);
     const color = usesColor(stream);

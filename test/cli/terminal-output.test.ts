@@ -1,5 +1,6 @@
 /** What a person sees: commands in a real pseudo-terminal, at 80 and 120 columns, and in pipes. */
 import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { projectFile } from '../../src/core/files.ts';
 import { inTerminal } from '../helpers/pseudo-terminal.ts';
@@ -109,6 +110,25 @@ test('an unknown command in a terminal of 80 columns is three lines, none of the
   expect(shown.at(-1)).toBe("error: unknown command 'finetun'. Did you mean finetune?");
   expect(broken).toEqual([]);
 }, 60_000);
+
+test('errors and tables of problems in a terminal of 80 columns break between words, paths aside', async () => {
+  const folder = await temporaryFolder();
+  const config = await writeTinyRun(folder, (tiny) => ({
+    ...tiny,
+    model: { path: join(folder, 'no-model') },
+    teacher: { ...tiny.teacher, provider: 'openai', model: 'gpt-4o', baseUrl: 'http://127.0.0.1:9/v1', budget: 'none' },
+  }));
+  for (const words of [
+    ['data', 'check', config],
+    ['finetune', '--config', config],
+    ['generate', '--config', config, '--round', '1'],
+  ]) {
+    const { code, lines, broken } = await inTerminal(80, [process.execPath, launcher, ...words]);
+    expect(code, lines.join('\n')).toBe(2);
+    expect(broken.filter((line) => !line.includes(folder))).toEqual([]);
+    expect(lines.join('\n')).not.toMatch(/^ +at /m);
+  }
+}, 120_000);
 
 test('a terminal gets colors', async () => {
   const words = ['power', '--difference', '2', '--disagreement', '15'];
