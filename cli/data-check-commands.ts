@@ -54,7 +54,10 @@ export function addDataCheckCommands(data: Command, signal: AbortSignal): void {
       const rows = problemRows(problems, config.data.root, options.all ? Number.POSITIVE_INFINITY : SHOWN_OF_A_FOLDER);
       const table = textTable(['item', 'problem', 'what to do'], rows);
       process.stdout.write(`${table}\n`);
-      say(`${problems.length === 1 ? '1 problem' : `${problems.length} problems`}; the data is in ${config.data.root}`, process.stdout);
+      say(
+        `${problems.length === 1 ? '1 problem' : `${problems.length} problems`}; the data is in ${config.data.root}`,
+        process.stdout,
+      );
       process.exitCode = exitCodes.wrongInput;
     });
 

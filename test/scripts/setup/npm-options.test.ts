@@ -9,11 +9,15 @@ test.each([
   [['setup', '--gpu'], 'npm run setup -- --gpu'],
   [['dataengine', 'run', '--local'], 'npm run dataengine -- … --local'],
   [['dataengine', 'data', 'check', 'x.yaml', '--data-root', 'y'], 'npm run dataengine -- … --data-root'],
-])('npm run %j ends with what to type, before anything is done', (words, typed) => {
-  const { status, stderr } = spawnSync('npm', ['run', ...words], { cwd: projectFile(''), encoding: 'utf8' });
-  expect(status).toBe(2);
-  expect(stderr).toContain(`for itself. Put \`--\` before options: ${typed}\n`);
-}, 60_000);
+])(
+  'npm run %j ends with what to type, before anything is done',
+  (words, typed) => {
+    const { status, stderr } = spawnSync('npm', ['run', ...words], { cwd: projectFile(''), encoding: 'utf8' });
+    expect(status).toBe(2);
+    expect(stderr).toContain(`for itself. Put \`--\` before options: ${typed}\n`);
+  },
+  60_000,
+);
 
 test('behind `--` an option gets to the program', () => {
   const { status, stderr } = spawnSync('npm', ['run', 'dataengine', '--', 'power', '--difference', '0'], {
