@@ -19,6 +19,8 @@ export type WatchForm = 'screen' | 'lines' | 'json';
 export interface WatchOptions {
   form: WatchForm;
   signal?: AbortSignal;
+  /** The workers were just started together with the run, so a queue that nobody polls yet is no news. */
+  ownsWorkers?: boolean;
   /** Default: standard output for JSON, otherwise standard error, which leaves the other to results. */
   output?: TextStream;
 }
@@ -36,11 +38,12 @@ export function watchForm({ json }: { json: boolean }): WatchForm {
  * @throws the signal's reason when aborted; the workflow continues
  */
 export async function watch(client: Client, workflowId: string, options: WatchOptions): Promise<DataEngineResult> {
-  const { form, signal, output } = options;
+  const { form, signal, output, ownsWorkers = false } = options;
   const renderer = renderers[form](output ?? (form === 'json' ? process.stdout : process.stderr));
   try {
     // Names, notes and errors of a run may come from anybody who may start one.
-    const show = (view: RunView | undefined) => renderer.show(printableTexts(view));
+    const show = (view: RunView | undefined) =>
+      renderer.show(printableTexts(view && ownsWorkers ? { ...view, unattended: [] } : view));
     await followRun(client, workflowId, show, signal);
   } finally {
     renderer.stop();

@@ -125,6 +125,7 @@ async function startAndWatch({
     });
     watched = watch(client, workflowId, {
       form: 'lines',
+      ownsWorkers: true,
       signal: AbortSignal.any([signal, stopWatching.signal]),
     });
     return await Promise.race([watched, failWhenOneEnds(owned)]);

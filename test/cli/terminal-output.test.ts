@@ -57,6 +57,8 @@ test('the demo at 80 columns: every step closes once, the tables fit, numbers ar
   expect(broken.filter((line) => !line.includes(folder))).toEqual([]);
   expect(lines.filter((line) => /^[┌│└]/.test(line)).length).toBeGreaterThan(8);
   expect(lines).toContain('Finished: 1 of 1 rounds');
+  // Its workers start with it: nobody need start one.
+  expect(lines.join('\n')).not.toContain('No worker');
 }, 300_000);
 
 test('the demo at 120 columns with NO_COLOR: the same without a color', async () => {
