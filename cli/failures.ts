@@ -7,6 +7,7 @@ import {
   WorkflowNotFoundError,
 } from '@temporalio/common';
 import { CommanderError, InvalidArgumentError } from 'commander';
+import { ProcessEnded } from '../demo/command/child-process.ts';
 import { InputError } from '../src/core/input-error.ts';
 import { valueIn } from '../src/core/records.ts';
 import { StorageError } from '../src/core/write-file.ts';
@@ -56,7 +57,7 @@ export function describeFailure(error: unknown): { message: string; exitCode: nu
     return { message, exitCode: exitCodes.wrongInput };
   }
   if (error instanceof Interrupted) return { message: error.message, exitCode: exitCodes.interrupted };
-  if (error instanceof ServerUnreachable || error instanceof WorkerSilent)
+  if (error instanceof ServerUnreachable || error instanceof WorkerSilent || error instanceof ProcessEnded)
     return { message: error.message, exitCode: exitCodes.failed };
   const cause = rootCause(error);
   const isInput =

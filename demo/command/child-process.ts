@@ -17,6 +17,15 @@ export interface OwnedProcess {
   stop(graceSeconds?: number): Promise<void>;
 }
 
+/** A program of ours has ended before its work, by its own fault or a signal: the message names its log. */
+export class ProcessEnded extends Error {
+  override readonly name = 'ProcessEnded';
+
+  constructor({ name, logFile }: { name: string; logFile: string }, how: string) {
+    super(`the ${name} ${how}; see ${logFile}`);
+  }
+}
+
 /**
  * Starts a program in a process group of its own, so that Ctrl-C reaches only this process, which stops it in
  * order. Its output goes to the log file. Its standard input is a pipe that closes when this process ends.

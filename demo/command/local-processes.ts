@@ -13,7 +13,7 @@ import {
   workerSettingsVariable,
 } from '../../src/core/worker-settings.ts';
 import { writeJson } from '../../src/core/write-file.ts';
-import { type OwnedProcess, startOwned } from './child-process.ts';
+import { type OwnedProcess, ProcessEnded, startOwned } from './child-process.ts';
 
 export const workerKinds = ['cpu', 'gpu'] as const;
 export type WorkerKind = (typeof workerKinds)[number];
@@ -60,7 +60,7 @@ export function failWhenOneEnds(owned: readonly OwnedProcess[]): Promise<never> 
   return Promise.race(
     owned.map(async (process) => {
       const how = await process.ended;
-      throw new Error(`the ${process.name} ${how}; see ${process.logFile}`);
+      throw new ProcessEnded(process, how);
     }),
   );
 }

@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Connection } from '@temporalio/client';
 import { InputError } from '../../src/core/input-error.ts';
 import { readSetup, setupFile } from '../../src/core/setup-file.ts';
-import { endingWithUs, freePorts, type OwnedProcess, startOwned } from './child-process.ts';
+import { endingWithUs, freePorts, type OwnedProcess, ProcessEnded, startOwned } from './child-process.ts';
 
 /** The file in the server's folder that keeps its state. */
 const databaseName = 'temporal.db';
@@ -27,7 +27,7 @@ const startTimeoutMilliseconds = 60_000;
  * @param folder keeps its state, `temporal.db`
  * @param logFolder gets `temporal-server.log`
  * @throws InputError when set-up has not run
- * @throws Error when the server does not answer; names its log file
+ * @throws ProcessEnded when the server does not answer
  */
 export async function startTemporalServer(folder: string, logFolder = folder): Promise<TemporalServer> {
   const logFile = join(logFolder, 'temporal-server.log');
@@ -46,7 +46,7 @@ export async function startTemporalServer(folder: string, logFolder = folder): P
   while (!(await answers(address))) {
     if (end !== undefined || Date.now() > deadline) {
       await server.stop(1);
-      throw new Error(`the Temporal server ${end ?? 'did not answer in time'}; see ${logFile}`);
+      throw new ProcessEnded(server, end ?? 'did not answer in time');
     }
     await sleep(200);
   }

@@ -11,6 +11,7 @@ import {
 import { CommanderError, InvalidArgumentError } from 'commander';
 import { expect, test } from 'vitest';
 import { describeFailure } from '../../cli/failures.ts';
+import { ProcessEnded } from '../../demo/command/child-process.ts';
 import { InputError } from '../../src/core/input-error.ts';
 import { StepTakenOver } from '../../src/core/manifest.ts';
 import { StorageError } from '../../src/core/write-file.ts';
@@ -42,6 +43,12 @@ test('wrong input that a trainer found is one message without a stack too', () =
   const message = 'adapter_config.json: no such file. Check the path';
   const error = new TrainerError({ kind: 'input', retryable: false, message });
   expect(describeFailure(error)).toEqual({ message, exitCode: 2 });
+});
+
+test('a server or worker of ours that ends names its log, without a stack of this program', () => {
+  const error = new ProcessEnded({ name: 'CPU worker', logFile: 'runs/a/logs/worker-cpu.log' }, 'was ended by SIGKILL');
+  const message = 'the CPU worker was ended by SIGKILL; see runs/a/logs/worker-cpu.log';
+  expect(describeFailure(error)).toEqual({ message, exitCode: 1 });
 });
 
 test('wrong input is one message without a stack, exit code 2', () => {
