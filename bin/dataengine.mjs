@@ -18,7 +18,7 @@ if (tsx !== undefined) {
   const [command = '', ...rest] = process.argv.slice(2);
   const program = Object.hasOwn(plainPrograms, command) ? plainPrograms[command] : undefined;
   if (program === undefined) {
-    console.error('Nothing is installed yet. Run `npm run setup`; `npm run doctor` says what this machine lacks.');
+    console.error('Nothing is installed yet. Run `npm run setup`;\n`npm run doctor` says what this machine lacks.');
     process.exitCode = 1;
   } else {
     const file = fileURLToPath(new URL(program, import.meta.url));

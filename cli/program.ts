@@ -124,11 +124,19 @@ function usageOf(command: Command): string {
 function describeUsageError(command: Command, text: string): string {
   const [, unknown] = /^error: unknown command '(.*)'/.exec(text) ?? [];
   if (unknown !== undefined) return `error: ${describeUnknownCommand(command, unknown)}\n`;
-  const [, option] = /^error: unknown option '(--[\w-]+)/.exec(text) ?? [];
+  const known = [...command.options.flatMap(({ long }) => long ?? []), '--help'];
+  const isMissing = /^error: required option /.test(text);
+  // A misspelled option that is required is missing too, which commander says first.
+  const [, option] = isMissing
+    ? (/^(--[\w-]+)/.exec(
+        command.args.find((word) => word.startsWith('--') && nearest(word, known) !== undefined) ?? '',
+      ) ?? [])
+    : (/^error: unknown option '(--[\w-]+)/.exec(text) ?? []);
   if (option === undefined) return text;
+  if (isMissing) return `error: unknown option '${option}'. Did you mean ${nearest(option, known)}?\n`;
   const newName = renamedOptions[option];
   if (newName !== undefined) return `error: option '${option}' was renamed to ${newName}\n`;
-  const near = nearest(option, [...command.options.flatMap(({ long }) => long ?? []), '--help']);
+  const near = nearest(option, known);
   return near === undefined ? text : `${text.trimEnd()}. Did you mean ${near}?\n`;
 }
 
@@ -138,7 +146,9 @@ function describeUnknownCommand(command: Command, unknown: string): string {
   const names = command.commands
     .flatMap((child) => [child.name(), ...child.aliases()])
     .filter((name) => name !== 'complete');
-  const near = (command.parent === null ? valueIn(otherWords, unknown) : undefined) ?? nearest(unknown, names);
+  const others = command.parent === null ? otherWords : {};
+  const meant = nearest(unknown, [...names, ...Object.keys(others)]);
+  const near = meant === undefined ? undefined : (valueIn(others, meant) ?? meant);
   const words = `unknown command '${unknown}'`;
   if (near !== undefined) return `${words}. Did you mean ${near}?`;
   // Those of `dataengine` itself are too many.

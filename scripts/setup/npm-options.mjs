@@ -24,5 +24,6 @@ export function describeKeptByNpm(names, environment) {
   );
   if (kept.length === 0) return undefined;
   const options = kept.map((name) => `--${name}`);
-  return `npm has kept ${options.join(', ')} for itself. Put \`--\` before options: npm run ${script} -- ${script === 'dataengine' ? '… ' : ''}${options.join(' ')}`;
+  const typed = `npm run ${script} -- ${script === 'dataengine' ? '… ' : ''}${options.join(' ')}`;
+  return `npm has kept ${options.join(', ')} for itself. Put \`--\` before options:\n  ${typed}`;
 }

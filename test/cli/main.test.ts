@@ -89,6 +89,8 @@ test('the old name of an option leads to an error with the new name, exit code 2
 test.each([
   [['finetun'], "unknown command 'finetun'. Did you mean finetune?"],
   [['train', '--config', 'x.yaml'], "unknown command 'train'. Did you mean finetune?"],
+  [['strat'], "unknown command 'strat'. Did you mean run?"],
+  [['finetune', '--confg', 'x.yaml'], "unknown option '--confg'. Did you mean --config?"],
   [['zzzzzz'], "unknown command 'zzzzzz'"],
   [['prompt', 'zzzzzz'], "unknown command 'zzzzzz'. There are start, review"],
   [['data', 'chek'], "unknown command 'chek'. Did you mean check?"],

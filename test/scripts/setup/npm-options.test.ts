@@ -14,7 +14,7 @@ test.each([
   (words, typed) => {
     const { status, stderr } = spawnSync('npm', ['run', ...words], { cwd: projectFile(''), encoding: 'utf8' });
     expect(status).toBe(2);
-    expect(stderr).toContain(`for itself. Put \`--\` before options: ${typed}\n`);
+    expect(stderr).toContain(`for itself. Put \`--\` before options:\n  ${typed}\n`);
   },
   60_000,
 );
