@@ -7,7 +7,8 @@ import { InputError } from './input-error.ts';
 import { innerPath, joinInside, sha256Text } from './inside.ts';
 import { readJson } from './read-json.ts';
 import { emptyRecord } from './records.ts';
-import { writeJson } from './write-file.ts';
+import { setAsideFile, setAsideFolder, textIfPresent } from './set-aside.ts';
+import { writeJson, writeJsonOnce } from './write-file.ts';
 
 const schemaVersion = 1;
 
@@ -120,8 +121,9 @@ export async function runStepOnce(
     finishedAt: now().toISOString(),
   };
   await requireOwn(directory, step, attempt);
-  await writeJson(join(directory, manifestName), manifest);
-  await rm(join(directory, startedName), { force: true });
+  // Never over that of an attempt that has finished since.
+  if (!(await writeJsonOnce(join(directory, manifestName), manifest))) throw takenOver(directory, step);
+  await removeOwnStart(directory, attempt);
   return { manifest, skipped: false };
 }
 
@@ -149,21 +151,43 @@ export async function startStep(
   const { directory, step, inputs, inSeveralCalls, redo = () => false, now = () => new Date() } = input;
   const inputsHash = hashValue({ step, inputs });
 
+  // As it is now: this process may be stopped for hours between any two lines, while other attempts start and finish.
+  const seen = await textsIn(directory);
   const earlier = await readManifest(directory);
+  let damaged: string[] = [];
   if (earlier?.inputsHash === inputsHash && !redo(earlier)) {
-    const damaged = await findDamagedOutputs(directory, earlier);
+    damaged = await findDamagedOutputs(directory, earlier);
     if (damaged.length === 0) return { manifest: earlier };
-    await Promise.all(damaged.map((file) => rm(outputFile(directory, file), { force: true })));
   }
 
   const before = earlier ?? (await readIfReadable(join(directory, startedName), startedSchema));
   const resumes = before?.inputsHash === inputsHash;
-  if (before && !resumes) await clearStepFolder(directory);
-  const startedAt = inSeveralCalls && resumes ? before.startedAt : now().toISOString();
   const attempt = randomBytes(8).toString('hex');
+  const isOfOthers = before !== undefined && !resumes;
+  if (isOfOthers) await clearStepFolder(directory, step, seen, attempt);
+  const startedAt = inSeveralCalls && resumes ? before.startedAt : now().toISOString();
   await writeJson(join(directory, startedName), { step, inputsHash, startedAt, attempt });
-  await rm(join(directory, manifestName), { force: true });
+  const isOwn = await setAsideFile(join(directory, manifestName), attempt, isOfOthers ? undefined : seen.manifest);
+  if (!isOwn) {
+    await removeOwnStart(directory, attempt);
+    throw takenOver(directory, step);
+  }
+  await requireOwn(directory, step, attempt);
+  await Promise.all(damaged.map((file) => rm(outputFile(directory, file), { force: true })));
   return { startedAt, attempt };
+}
+
+/** What says whose a step's folder is, and whether it is finished. */
+interface SeenTexts {
+  manifest: string | undefined;
+  started: string | undefined;
+}
+
+async function textsIn(directory: string): Promise<SeenTexts> {
+  const [manifest, started] = await Promise.all(
+    [manifestName, startedName].map((name) => textIfPresent(join(directory, name))),
+  );
+  return { manifest, started };
 }
 
 /** The hash of the inputs that a step was finished or started with; undefined for a folder without either. */
@@ -173,9 +197,20 @@ export async function inputsHashIn(directory: string): Promise<string | undefine
 }
 
 async function requireOwn(directory: string, step: string, attempt: string): Promise<void> {
+  if (!(await isOwnStart(directory, attempt))) throw takenOver(directory, step);
+}
+
+async function isOwnStart(directory: string, attempt: string): Promise<boolean> {
   const latest = await readIfReadable(join(directory, startedName), startedSchema);
-  if (latest?.attempt === attempt) return;
-  throw new StepTakenOver(`Another attempt at the step ${step} in ${directory} started while this one worked`);
+  return latest?.attempt === attempt;
+}
+
+async function removeOwnStart(directory: string, attempt: string): Promise<void> {
+  if (await isOwnStart(directory, attempt)) await rm(join(directory, startedName), { force: true });
+}
+
+function takenOver(directory: string, step: string): StepTakenOver {
+  return new StepTakenOver(`Another attempt at the step ${step} in ${directory} started while this one worked`);
 }
 
 // A manifest that can't be read (of an older program, or damaged) only means that the step runs again.
@@ -229,13 +264,26 @@ async function hashIfPresent(file: string): Promise<string | undefined> {
   }
 }
 
-async function clearStepFolder(directory: string): Promise<void> {
-  const entries = await readdir(directory, { recursive: true });
-  const foreign = entries.find(
+/** Removes what attempts with other inputs left, unless another attempt has started since it was looked at. */
+async function clearStepFolder(directory: string, step: string, seen: SeenTexts, attempt: string): Promise<void> {
+  const foreign = (await filesBelow(directory)).find(
     (entry) => entry.includes(sep) && [manifestName, startedName].includes(entry.split(sep).at(-1) ?? ''),
   );
   if (foreign) throw new Error(`${directory} is not one step's own folder: it holds ${foreign}`);
-  await rm(directory, { recursive: true, force: true });
+  const isAsSeen = async (folder: string) => {
+    const { manifest, started } = await textsIn(folder);
+    return manifest === seen.manifest && started === seen.started;
+  };
+  if (!(await setAsideFolder(directory, attempt, isAsSeen))) throw takenOver(directory, step);
+}
+
+async function filesBelow(directory: string): Promise<string[]> {
+  try {
+    return await readdir(directory, { recursive: true });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw error;
+  }
 }
 
 function shortForm(value: unknown): string {

@@ -30,9 +30,8 @@ export interface StoredRun {
    * now until the activity ends, uploads what this machine adds.
    *
    * @param options.startingWith beginning of the files' names; default: all files
-   * @param options.of what the files belong to: files of others are not seen
    */
-  sync(folder: string, options?: { startingWith?: string; of?: string }): Promise<void>;
+  sync(folder: string, options?: { startingWith?: string }): Promise<void>;
   /** Writes a page for people into the store, under its own name. @returns its URI */
   publish(file: string): Promise<string>;
 }

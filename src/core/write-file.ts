@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { open, rename, rm, writeFile } from 'node:fs/promises';
+import { link, open, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { makeFolder } from './files.ts';
 
@@ -31,8 +31,18 @@ export async function writeFileAtomically(
   file: string,
   data: string | Uint8Array | AsyncIterable<string | Uint8Array>,
 ): Promise<void> {
+  await writeBeside(file, data, (temporary) => rename(temporary, file));
+}
+
+/** Writes the temporary file, and has it take its place. */
+async function writeBeside<R>(
+  file: string,
+  data: string | Uint8Array | AsyncIterable<string | Uint8Array>,
+  place: (temporary: string) => Promise<R>,
+): Promise<R> {
   const folder = dirname(file);
   const temporary = join(folder, `.${basename(file)}.${randomBytes(6).toString('hex')}.tmp`);
+  let placed: R;
   try {
     await makeFolder(folder);
     const handle = await open(temporary, 'wx');
@@ -42,12 +52,13 @@ export async function writeFileAtomically(
     } finally {
       await handle.close();
     }
-    await rename(temporary, file);
+    placed = await place(temporary);
   } catch (cause) {
     await rm(temporary, { force: true }).catch(() => undefined);
     throw new StorageError(file, cause);
   }
   await flushFolder(folder);
+  return placed;
 }
 
 /**
@@ -57,6 +68,36 @@ export async function writeFileAtomically(
 export async function writeJson(file: string, value: unknown): Promise<void> {
   await writeFileAtomically(file, `${JSON.stringify(value, null, 2)}\n`);
 }
+
+/**
+ * Writes a value as `writeJson` does, unless the file is there: of several writers one does it, on a shared disk too.
+ *
+ * @returns whether this one did
+ */
+export async function writeJsonOnce(file: string, value: unknown): Promise<boolean> {
+  return writeBeside(file, `${JSON.stringify(value, null, 2)}\n`, (temporary) => placeOnce(temporary, file));
+}
+
+/** A hard link is made whole or not at all, and never over another file. */
+export async function placeOnce(temporary: string, file: string): Promise<boolean> {
+  try {
+    await link(temporary, file);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code !== 'EEXIST') {
+      if (!withoutLinks.includes(code)) throw error;
+      await rename(temporary, file);
+      return true;
+    }
+    await rm(temporary, { force: true });
+    return false;
+  }
+  await rm(temporary, { force: true });
+  return true;
+}
+
+/** How file systems say that they have no hard links. */
+const withoutLinks: readonly (string | undefined)[] = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK'];
 
 /** Writes values as JSON, one a line. Atomic as `writeFileAtomically`. */
 export async function writeJsonLines(file: string, values: readonly unknown[]): Promise<void> {

@@ -100,7 +100,7 @@ export const steps = {
     folder: { of: 'round', name: 'generate' },
     queue: 'cpu',
     firstRound: 1,
-    local: ['calls/'],
+    local: [],
     resume: [],
     description: 'ask the teacher for new samples',
     writes: "`generate/gptvqa_result.jsonl`, the teacher's raw answers",

@@ -1,9 +1,9 @@
 /**
  * Two rounds through the step library, with no Temporal and a pretend trainer.
  */
-import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parserVersion } from '../../src/generation/parse-answer.ts';
 import { append } from '../../src/round/append/append.ts';
@@ -13,6 +13,7 @@ import { evaluate } from '../../src/round/evaluate/evaluate.ts';
 import { finetune } from '../../src/round/finetune/finetune.ts';
 import { gate } from '../../src/round/gate/gate.ts';
 import { generate } from '../../src/round/generate/generate.ts';
+import { rawAnswersFile } from '../../src/round/generate/results.ts';
 import { merge } from '../../src/round/merge/merge.ts';
 import { prepareData } from '../../src/round/prepare-data/prepare-data.ts';
 import { refine } from '../../src/round/refine/refine.ts';
@@ -22,7 +23,7 @@ import { reportRuns } from '../../src/round/report/report-runs.ts';
 import { runStatus } from '../../src/round/report/run-standing.ts';
 import { sample } from '../../src/round/sample/sample.ts';
 import type { StepContext } from '../../src/round/step-context.ts';
-import { appendToLedger } from '../../src/teacher/ledger.ts';
+import { appendToLedger, readLedger } from '../../src/teacher/ledger.ts';
 import type { Progress } from '../../src/trainer/protocol.ts';
 import { tinyContext, writeTinyRun } from './tiny-run.ts';
 
@@ -170,6 +171,38 @@ describe.sequential('two rounds', () => {
     const { finetuned, evaluated } = await measure(2);
     expect([generated.reused, appended.reused, finetuned.reused, evaluated.reused]).toEqual([true, true, true, true]);
     expect(await readFile(file('round-2', 'append', 'manifest.json'), 'utf8')).toBe(before);
+  });
+
+  test('a step whose outputs are damaged heals itself, and ends as it was', async () => {
+    const folders = (await readdir(file('round-2'), { recursive: true }))
+      .filter((path) => path.endsWith('/manifest.json'))
+      .map((path) => dirname(file('round-2', path)));
+    const outputsIn = (folder: string) => readJsonFile(join(folder, 'manifest.json')).then(({ outputs }) => outputs);
+    const before = await Promise.all(folders.map(outputsIn));
+    for (const folder of folders) {
+      for (const output of Object.keys(await outputsIn(folder))) await appendFile(join(folder, output), '{"more":1}\n');
+    }
+    const calls = (await readLedger(context.run.root)).calls;
+    const { appended } = await makeData(2);
+    const { finetuned, evaluated } = await measure(2);
+    expect([appended.reused, finetuned.reused, evaluated.reused]).toEqual([false, false, false]);
+    expect(await Promise.all(folders.map(outputsIn))).toEqual(before);
+    expect((await readLedger(context.run.root)).calls).toBe(calls);
+  });
+
+  test('another teacher answers anew; what the one before was paid for stays, and counts', async () => {
+    const calls = async () => (await readLedger(context.run.root)).calls;
+    const teacher = { ...context.config.teacher, temperature: 0.5 };
+    const other = { ...inRound(2), config: { ...context.config, teacher } };
+    const [before, answers] = [await calls(), await readFile(file('round-2', 'generate', rawAnswersFile), 'utf8')];
+    expect(await generate(other)).toMatchObject({ reused: false, answers: 6 });
+    expect(await calls()).toBe(before + 6);
+    // Also where chunks have become larger in the meantime.
+    const larger = { ...context.config.teacher, chunkRequests: context.config.teacher.chunkRequests + 1 };
+    const again = { ...inRound(2), config: { ...context.config, teacher: larger } };
+    expect(await generate(again)).toMatchObject({ reused: false, answers: 6 });
+    expect(await calls()).toBe(before + 6);
+    expect(await readFile(file('round-2', 'generate', rawAnswersFile), 'utf8')).toBe(answers);
   });
 
   test('other filter settings refine the same answers again, without new requests', async () => {

@@ -73,7 +73,7 @@ test.each(['in OPENAI_API_KEY', 'in a file'])('a key %s is in no file of the run
   expect(proxy.complaints()).toBe(6);
   // The search reads what it should: calls, histories, and all else that there is.
   const searched = async (text: string) => (await filesWith(directory, text)).map((file) => relative(directory, file));
-  expect((await searched('upstream refused')).join(' ')).toMatch(/round-1\/generate\/calls\//);
+  expect((await searched('upstream refused')).join(' ')).toMatch(/round-1\/generate_calls\//);
   expect(await searched(config)).toContain('temporal.db');
   const all = (await searched('')).join(' ');
   for (const file of ['report.html', 'ledger/', 'config.json', 'logs/worker-cpu.log', 'round-1/generate/manifest.json'])

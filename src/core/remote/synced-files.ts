@@ -10,7 +10,7 @@ import { factsOf, filesIn } from './run-files.ts';
 
 export interface SyncedFiles {
   /** Downloads what all machines have uploaded so far; from now on `upload` includes what grows here. */
-  sync(folder: string, options?: { startingWith?: string; of?: string }): Promise<void>;
+  sync(folder: string, options?: { startingWith?: string }): Promise<void>;
   /** Uploads what has grown since the last time. */
   upload(): Promise<void>;
 }
@@ -30,8 +30,8 @@ export function syncedFiles(copy: CopyOfRun): SyncedFiles {
   const { store, key: run } = copy;
   const all: Synced[] = [];
   return {
-    async sync(folder, { startingWith = '', of = '' } = {}) {
-      const key = [run, folderName(copy, folder), of].filter((name) => name !== '').join('/');
+    async sync(folder, { startingWith = '' } = {}) {
+      const key = `${run}/${folderName(copy, folder)}`;
       const uploaded = new Map<string, number>();
       for await (const object of store.list(`${key}/${startingWith}`)) {
         const name = object.key.slice(key.length + 1);

@@ -1,5 +1,7 @@
+import { z } from 'zod';
 import { taskQueuesOf } from '../../config/workflow-schemas.ts';
 import { readManifest } from '../../core/manifest.ts';
+import { readJson } from '../../core/read-json.ts';
 import { writeJson } from '../../core/write-file.ts';
 import type { TeacherRequest } from '../../teacher/call-log.ts';
 import { type ChunkIndex, countChunks, indexChunks } from '../../teacher/chunks.ts';
@@ -56,7 +58,10 @@ export async function planWork<Request extends TeacherRequest>(
     const cost = ledger.bySource.get(work.ledgerSource(chunk))?.cost;
     if (cost) costBefore[chunk] = cost;
   }
-  if (!done) await writeJson(work.planFile, { chunks, costBefore });
+  if (!done) {
+    await writeJson(work.planFile, { chunks, costBefore });
+    if (work.sizeFile !== undefined) await writeJson(work.sizeFile, { size: chunks.size });
+  }
   return {
     done,
     mode: settings.mode,
@@ -76,11 +81,15 @@ export async function planWork<Request extends TeacherRequest>(
 
 // Calls are logged by chunk, so an existing division stays, whatever the config says now.
 async function chunkIndex<Request extends TeacherRequest>(
-  { planFile, requestsFile, directory }: TeacherWork<Request>,
+  { planFile, requestsFile, directory, sizeFile }: TeacherWork<Request>,
   size: number,
 ): Promise<ChunkIndex> {
   const earlier = await readPlan(planFile).catch(() => undefined);
   if (earlier) return earlier.chunks;
   const manifest = await readManifest(directory);
-  return indexChunks(requestsFile, manifest?.metrics.chunkSize ?? size);
+  // With the config's size other requests would be in a chunk, and be asked and paid for again.
+  const kept = sizeFile === undefined ? undefined : await readJson(sizeFile, sizeSchema).catch(() => undefined);
+  return indexChunks(requestsFile, manifest?.metrics.chunkSize ?? kept?.size ?? size);
 }
+
+const sizeSchema = z.object({ size: z.int().positive() });

@@ -2,7 +2,6 @@
  * A list of requests to the teacher that is asked in chunks, within one budget and one set of limits.
  */
 import { z } from 'zod';
-import { inputsHashIn } from '../../core/manifest.ts';
 import { readJson } from '../../core/read-json.ts';
 import type { RunDirectory } from '../../core/run-directory.ts';
 import type { TeacherRequest } from '../../teacher/call-log.ts';
@@ -28,6 +27,8 @@ export interface TeacherWork<Request extends TeacherRequest = TeacherRequest> {
   planFile: string;
   /** Folder of the files of calls. */
   calls: string;
+  /** How many requests a chunk of these calls has, where they outlive the plan. */
+  sizeFile?: string;
   /** How the ledger names what a chunk costs. */
   ledgerSource(chunk: number): string;
   /** How these requests are made: no teacher is needed for that. */
@@ -99,10 +100,8 @@ export async function openChunk<Request extends TeacherRequest>(
  */
 export async function syncCalls(
   { stored }: RunDirectory,
-  { calls, directory, purpose }: Pick<TeacherWork, 'calls' | 'directory' | 'purpose'>,
+  { calls }: Pick<TeacherWork, 'calls'>,
   files = '',
 ): Promise<void> {
-  // Calls of other requests, or of another teacher, do not count. The lists of a verification have folders of their own.
-  const of = purpose === 'generate' ? await inputsHashIn(directory) : undefined;
-  await stored?.sync(calls, { startingWith: files, ...(of !== undefined && { of }) });
+  await stored?.sync(calls, { startingWith: files });
 }

@@ -22,7 +22,7 @@ import { outcomeOf, type StepContext } from '../step-context.ts';
 import { countedPrice, paidPrice, refuseUnknownPrice, shownImages, teacherIdentity, teacherOf } from '../teacher.ts';
 import type { GenerateOutcome } from './results.ts';
 import { rawAnswersFile } from './results.ts';
-import { type GenerationFolder, generationFolder, generationWork } from './work.ts';
+import { type GenerationFolder, generationFolder, generationWork, keepEarlierCalls } from './work.ts';
 
 /**
  * Asks the teacher all of the round's requests, in this process. An interrupted attempt is resumed.
@@ -44,9 +44,12 @@ export async function generate(context: StepContext): Promise<GenerateOutcome> {
 export async function startGeneration(context: StepContext): Promise<GenerationPlan> {
   requireRoundOf('generate', context.round);
   await refuseUnknownPrice(context);
-  const folder = await generationFolder(context);
-  const started = await startStep(await generationStep(context, folder));
-  return planWork(context, await generationWork(context), { done: 'manifest' in started });
+  const { directory } = await generationFolder(context);
+  await keepEarlierCalls(context);
+  const started = await startStep(await generationStep(context, { directory }));
+  const work = await generationWork(context);
+  await context.run.stored?.sync(work.calls, { startingWith: 'size' });
+  return planWork(context, work, { done: 'manifest' in started });
 }
 
 /** What a round's generation will take, and what the run has spent. */
@@ -70,7 +73,7 @@ export async function estimateRound(context: StepContext): Promise<RoundEstimate
 /** The step, and all that its answers depend on. */
 async function generationStep(
   { config, run, round }: StepContext,
-  { directory }: GenerationFolder,
+  { directory }: Pick<GenerationFolder, 'directory'>,
 ): Promise<StepToRun> {
   const sampled = await finishedStep(run, round, 'sample');
   const template = await readGenerationPrompt(config, await promptFile(config, run, round));
@@ -105,16 +108,19 @@ interface JoinedAnswers {
  */
 export async function finishGeneration(context: StepContext): Promise<GenerateOutcome> {
   const { run, round } = context;
-  const folder = await generationFolder(context);
+  const { directory } = await generationFolder(context);
   const done = await runStepOnce({
-    ...(await generationStep(context, folder)),
+    ...(await generationStep(context, { directory })),
     work: async () => {
-      await syncCalls(run, { ...folder, purpose: 'generate' });
+      const folder = await generationFolder(context);
+      await syncCalls(run, folder);
       const { chunks } = await readPlan(folder.planFile);
       const joined: JoinedAnswers = { answers: 0, refusals: 0, promptTokens: 0, completionTokens: 0 };
       await writeFileAtomically(folder.resultFile, joinChunks(folder, joined, context.signal));
       const ledger = await readLedger(run.root);
-      const own = [...ledger.bySource.values()].filter(({ source }) => source.startsWith(`round-${round}/generate/`));
+      const own = [...ledger.bySource.values()].filter(({ source }) =>
+        source.startsWith(`round-${round}/generate/${folder.list}/`),
+      );
       return {
         outputs: [rawAnswersFile],
         metrics: {

@@ -1,7 +1,11 @@
 /**
  * The files of the step `generate`, and its requests as work for the teacher.
  */
+import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
+import { fileExists, makeFolder } from '../../core/files.ts';
+import { inputsHashIn } from '../../core/manifest.ts';
+import { roundDirectory } from '../../core/run-directory.ts';
 import { sampleFormat } from '../../generation/parse-answer.ts';
 import { shortSampleFormat } from '../../generation/parse-short-answer.ts';
 import { buildMessages, imageOf } from '../../generation/prompt.ts';
@@ -20,11 +24,26 @@ import { rawAnswersFile } from './results.ts';
 
 export interface GenerationFolder {
   directory: string;
-  /** The files of calls. */
+  /** The files of calls, beside the step's folder: what was paid for stays when that is replaced. */
   calls: string;
+  /** Which teacher, prompt and requests the calls belong to. */
+  list: string;
   planFile: string;
   requestsFile: string;
   resultFile: string;
+}
+
+const callsFolder = 'generate_calls';
+const listName = (inputsHash = 'none') => inputsHash.slice(0, 12);
+
+/** Moves calls that an earlier version of this program has in the step's folder, before the step may clear that. */
+export async function keepEarlierCalls({ run, round }: Pick<StepContext, 'run' | 'round'>): Promise<void> {
+  const directory = stepDirectory(run, round, 'generate');
+  const earlier = join(directory, 'calls');
+  if (!(await fileExists(earlier))) return;
+  const kept = join(roundDirectory(run, round), callsFolder);
+  await makeFolder(kept);
+  await rename(earlier, join(kept, listName(await inputsHashIn(directory))));
 }
 
 /** @throws InputError when the requests are not there yet */
@@ -32,9 +51,11 @@ export async function generationFolder({ run, round }: Pick<StepContext, 'run' |
   const sampled = await finishedStep(run, round, 'sample');
   const directory = stepDirectory(run, round, 'generate');
   await run.stored?.download(directory);
+  const list = listName(await inputsHashIn(directory));
   return {
     directory,
-    calls: join(directory, 'calls'),
+    calls: join(roundDirectory(run, round), callsFolder, list),
+    list,
     planFile: join(directory, 'plan.json'),
     requestsFile: join(sampled.directory, requestsFile),
     resultFile: join(directory, rawAnswersFile),
@@ -43,12 +64,13 @@ export async function generationFolder({ run, round }: Pick<StepContext, 'run' |
 
 /** The requests for new samples. @throws InputError when they are not there yet */
 export async function generationWork(context: StepContext): Promise<TeacherWork<GenerationRequest>> {
-  const { resultFile: _, ...files } = await generationFolder(context);
+  const { resultFile: _, list, ...files } = await generationFolder(context);
   return {
     ...files,
     purpose: 'generate',
+    sizeFile: join(files.calls, 'size.json'),
     schema: generationRequest,
-    ledgerSource: (chunk) => ledgerSource(context.round, 'generate', chunk),
+    ledgerSource: (chunk) => ledgerSource(context.round, `generate/${list}`, chunk),
     formOf: (requests) => formOf(context, requests),
   };
 }

@@ -1,4 +1,4 @@
-"""Checkpoints of a finetune: adapter, moments of the optimizer and step, the same for any number of processes."""
+"""Checkpoints of a finetune: adapter, moments of the optimizer, loss curve and step, the same for any number of processes."""
 
 import hashlib
 import json
@@ -61,10 +61,10 @@ def _hash(file):
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def write_checkpoint(folder, job, step, states, validated):
+def write_checkpoint(folder, job, step, states, validated, curve):
     """
-    `states`: name → parameter, first and second moment; `validated` see validation.py. The record comes last: a checkpoint
-    that has one is whole.
+    `states`: name → parameter, first and second moment; `validated` see validation.py; `curve`: the lines of loss.jsonl so far,
+    which may be gone, or damaged, when they are needed. The record comes last: a checkpoint that has one is whole.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -74,17 +74,22 @@ def write_checkpoint(folder, job, step, states, validated):
     tensors |= {f"{BEST}/{name}": one for name, one in validated.parameters.items()}
     save_file(tensors, temporary)
     os.replace(temporary, file)
+    write_atomically(_curve_of(file), "".join(curve).encode())
     record = {"step": step, "jobHash": job, "sha256": _hash(file)}
     record |= {"scores": validated.scores, "losses": validated.losses, "best": validated.best}
     write_atomically(file.with_suffix(".json"), f"{json.dumps(record)}\n".encode())
     for old in sorted(folder.glob("torch-*.safetensors"))[:-KEPT]:
         old.with_suffix(".json").unlink(missing_ok=True)
+        _curve_of(old).unlink(missing_ok=True)
         old.unlink()
     return str(file)
 
 
 def read_newest_checkpoint(folder, job, note):
-    """Step, states and validation scores of the newest whole checkpoint of the job, or 0 and none. A damaged one is skipped."""
+    """
+    Step, states, validation scores and loss curve of the newest whole checkpoint of the job, or 0 and none. A damaged one is
+    skipped.
+    """
     for file in sorted(Path(folder).glob("torch-*.safetensors"), reverse=True):
         try:
             record = json.loads(file.with_suffix(".json").read_text("utf8"))
@@ -97,10 +102,26 @@ def read_newest_checkpoint(folder, job, note):
             parameters = {name.partition("/")[2]: one for name, one in tensors.items() if name.startswith(f"{BEST}/")}
             scores, losses = (record.get(key) or [] for key in ("scores", "losses"))
             validated = Validated(scores, record.get("best"), parameters, losses)
-            return record["step"], _states(tensors), validated
+            return record["step"], _states(tensors), validated, _read_curve(file, record["step"])
         except (OSError, ValueError, KeyError) as error:
             note(f"{file}: damaged ({error}); the checkpoint before it is used")
-    return 0, {}, Validated()
+    return 0, {}, Validated(), []
+
+
+def _curve_of(file):
+    return file.with_suffix(".loss.jsonl")
+
+
+def _read_curve(file, steps):
+    # Checkpoints of earlier versions of this program have no curve of their own.
+    for curve in (_curve_of(file), file.parent.parent / "loss.jsonl"):
+        lines = curve.read_text("utf8").splitlines(keepends=True)[:steps] if curve.exists() else []
+        try:
+            if [json.loads(line)["step"] for line in lines] == list(range(1, steps + 1)):
+                return lines
+        except (ValueError, KeyError, TypeError):
+            pass
+    raise ValueError("its loss curve is missing")
 
 
 def _states(tensors):

@@ -2,7 +2,9 @@
 
 import json
 import math
+import os
 import time
+import uuid
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -40,14 +42,14 @@ def finetune(job, reporter, device, sharding):
 
     output = Path(job["output"])
     job_id = job_hash(job, samples, order)
-    first, states, validated = read_newest_checkpoint(output / "checkpoints", job_id, reporter.note)
+    first, states, validated, curve = read_newest_checkpoint(output / "checkpoints", job_id, reporter.note)
     start_training(model, job["lora"]["dropout"], job["activationCheckpointing"])
     training = sharding.Training(model.scorer, trainable_parameters(model), Optimization(job), states, first)
     if first:
         reporter.note(f"resumed at step {first}")
     # Every rank has read it before rank 0 writes the next.
     dist.barrier()
-    log = LossLog(output / "loss.jsonl", first, rank)
+    log = LossLog(output / "loss.jsonl", curve, rank)
     validation = Validation(job) if job.get("validation") else None
     validation_loss = ValidationLoss(job, validation_sequences(job, model.family, reporter)) if job.get("validationLoss") else None
 
@@ -55,7 +57,7 @@ def finetune(job, reporter, device, sharding):
         log.flush()
         states = training.states()
         if rank == 0:
-            uri = write_checkpoint(output / "checkpoints", job_id, step, states, validated)
+            uri = write_checkpoint(output / "checkpoints", job_id, step, states, validated, log.curve)
             reporter.send("checkpoint", step=step, uri=uri)
 
     def validate(step):
@@ -256,29 +258,37 @@ def step_loss(training, prepared, batch, job, device):
 
 
 class LossLog:
-    """loss.jsonl; what an interrupted attempt wrote past the checkpoint is cut off."""
+    """
+    loss.jsonl, which starts with the curve of the steps so far. It is a file of its own that takes the other's place, so that
+    another attempt's trainer, of another host say, can't write into it.
+    """
 
-    def __init__(self, file, steps, rank):
-        self.stream = None
+    def __init__(self, file, curve, rank):
+        self.file, self.curve, self.stream = file, list(curve), None
         if rank != 0:
             return
-        kept = []
-        if steps > 0:
-            for line in file.read_text("utf8").splitlines(keepends=True):
-                if line.endswith("\n") and json.loads(line)["step"] <= steps:
-                    kept.append(line)
-        write_atomically(file, "".join(kept).encode())
-        self.stream = open(file, "a", encoding="utf8")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        temporary = file.with_name(f".{file.name}.{uuid.uuid4().hex[:12]}.tmp")
+        self.stream = open(temporary, "x", encoding="utf8")
+        self.stream.write("".join(curve))
+        self.flush()
+        os.replace(temporary, file)
 
     def write(self, record):
         if self.stream:
-            self.stream.write(f"{json.dumps(record)}\n")
+            self.curve.append(f"{json.dumps(record)}\n")
+            self.stream.write(self.curve[-1])
             self.stream.flush()
 
     def flush(self):
         if self.stream:
             self.stream.flush()
+            os.fsync(self.stream.fileno())
 
     def close(self):
+        """Raises RuntimeError when another trainer's log is there by now."""
         if self.stream:
+            own = os.fstat(self.stream.fileno()).st_ino
             self.stream.close()
+            if not self.file.exists() or self.file.stat().st_ino != own:
+                raise RuntimeError(f"{self.file}: another attempt's trainer has started meanwhile")

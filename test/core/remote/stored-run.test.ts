@@ -211,31 +211,31 @@ describe.skipIf(s3Server === undefined)('a run in a store', () => {
 
   it('syncs files that only grow, of which each process writes its own', async () => {
     const { a, b } = await fleet();
-    const calls = 'round-0/generate/calls';
-    const share = (run: RunDirectory, of: string) =>
-      run.stored?.sync(join(run.root, calls), { startingWith: 'chunk-1.', of });
+    const calls = 'round-0/generate_calls';
+    const share = (run: RunDirectory, list: string) =>
+      run.stored?.sync(join(run.root, calls, list), { startingWith: 'chunk-1.' });
     await a.work(async (run) => {
       await share(run, 'requests');
-      await mkdir(a.file(calls), { recursive: true });
-      await appendFile(a.file(`${calls}/chunk-1.a.jsonl`), 'answer 1\n');
-      await appendFile(a.file(`${calls}/chunk-2.a.jsonl`), 'of another chunk\n');
+      await mkdir(a.file(`${calls}/requests`), { recursive: true });
+      await appendFile(a.file(`${calls}/requests/chunk-1.a.jsonl`), 'answer 1\n');
+      await appendFile(a.file(`${calls}/requests/chunk-2.a.jsonl`), 'of another chunk\n');
     });
     await b
       .work(async (run) => {
         await share(run, 'requests');
-        expect(await readdir(b.file(calls))).toEqual(['chunk-1.a.jsonl']);
-        await appendFile(b.file(`${calls}/chunk-1.b.jsonl`), 'answer 2\n');
+        expect(await readdir(b.file(`${calls}/requests`))).toEqual(['chunk-1.a.jsonl']);
+        await appendFile(b.file(`${calls}/requests/chunk-1.b.jsonl`), 'answer 2\n');
         throw new Error('interrupted');
       })
       .catch(() => undefined);
     await a.work(async (run) => {
       await share(run, 'requests');
-      expect(await readFile(a.file(`${calls}/chunk-1.b.jsonl`), 'utf8')).toBe('answer 2\n');
+      expect(await readFile(a.file(`${calls}/requests/chunk-1.b.jsonl`), 'utf8')).toBe('answer 2\n');
     });
     await rm(b.root, { recursive: true });
     await b.work(async (run) => {
       await share(run, 'other requests');
-      expect(await fileExists(b.file(calls))).toBe(false);
+      expect(await fileExists(b.file(`${calls}/requests`))).toBe(false);
     });
   });
 

@@ -22,8 +22,8 @@ async function finetune(job: FinetuneJob): Promise<string[]> {
   mkdirSync(checkpoints, { recursive: true });
   const newest = Math.max(0, ...readdirSync(checkpoints).map((name) => Number.parseInt(name, 10)));
   const lossFile = join(job.output, 'loss.jsonl');
-  const kept = newest === 0 || !existsSync(lossFile) ? [] : readFileSync(lossFile, 'utf8').split('\n').slice(0, newest);
-  writeFileSync(lossFile, kept.map((line) => `${line}\n`).join(''));
+  // As those of the real one, checkpoints have the curve so far.
+  writeFileSync(lossFile, newest === 0 ? '' : readFileSync(join(checkpoints, `${newest}.json`)));
   process.stdout.write(`starting at step ${newest} with ${samples.length} samples\n`);
   for (let step = newest + 1; step <= job.steps; step += 1) {
     await sleep(stepMilliseconds);
@@ -32,7 +32,7 @@ async function finetune(job: FinetuneJob): Promise<string[]> {
     sendMessage({ type: 'progress', step, steps: job.steps, loss });
     if (step % job.checkpointEverySteps !== 0) continue;
     const uri = join(checkpoints, `${step}.json`);
-    writeFileSync(uri, '{}');
+    copyFileSync(lossFile, uri);
     sendMessage({ type: 'checkpoint', step, uri });
   }
   writeFileSync(join(job.output, 'adapter_config.json'), JSON.stringify({ r: job.lora.rank }));

@@ -1,14 +1,15 @@
-/** Training checkpoints: three arrays, the step, and the hash of the job they belong to. */
+/** Training checkpoints: three arrays, the loss curve so far, the step, and the hash of the job they belong to. */
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
 import { hashFile } from '../../../core/hash.ts';
 import { sha256Text } from '../../../core/inside.ts';
-import { readJson } from '../../../core/read-json.ts';
-import { writeJson } from '../../../core/write-file.ts';
+import { readJson, readJsonLines } from '../../../core/read-json.ts';
+import { writeJson, writeJsonLines } from '../../../core/write-file.ts';
 import { openSafetensors, writeSafetensors } from '../../../model/files/safetensors.ts';
 import { validationLossSchema } from '../../job-files.ts';
 import type { OptimizerState } from './finetune-program.ts';
+import { LOSS_FILE, type LossRecord, lossRecordSchema } from './loss-log.ts';
 import { OPTIMIZER_STATE } from './optimizer.ts';
 import { type Validated, validationScoreSchema } from './validation.ts';
 
@@ -33,11 +34,14 @@ const BEST = 'best';
 
 export interface Checkpoint extends OptimizerState {
   validated: Validated;
+  /** Of all steps so far: `loss.jsonl` may be gone, or damaged, when it is needed. */
+  curve: readonly LossRecord[];
 }
 
 const fileOf = (directory: string, step: number) =>
   path.join(directory, `step-${String(step).padStart(8, '0')}.safetensors`);
 const recordOf = (file: string) => file.replace(/\.safetensors$/, '.json');
+const curveOf = (file: string) => file.replace(/\.safetensors$/, '.loss.jsonl');
 
 /**
  * Writes a checkpoint; its record comes last, so one that has a record is whole.
@@ -58,6 +62,7 @@ export async function writeCheckpoint(
     file,
     arrays.map(([name, data]) => ({ name, shape: [data.length], data })),
   );
+  await writeJsonLines(curveOf(file), state.curve ?? []);
   await writeJson(recordOf(file), {
     step: state.step,
     jobHash,
@@ -68,7 +73,8 @@ export async function writeCheckpoint(
   const files = await checkpointFiles(directory);
   const newest = files.indexOf(file);
   const outdated = files.filter((_, index) => index <= newest - KEPT || index > newest);
-  await Promise.all(outdated.flatMap((old) => [rm(recordOf(old), { force: true }), rm(old, { force: true })]));
+  const filesOf = (old: string) => [recordOf(old), curveOf(old), old];
+  await Promise.all(outdated.flatMap(filesOf).map((old) => rm(old, { force: true })));
   return file;
 }
 
@@ -106,6 +112,7 @@ export async function readNewestCheckpoint(
       return {
         step: record.step,
         arrays,
+        curve: await readCurve(directory, file, record.step),
         validated: { ...found, ...(best && parameters && { best: { ...best, parameters } }) },
       };
     } catch (error) {
@@ -113,6 +120,17 @@ export async function readNewestCheckpoint(
     }
   }
   return undefined;
+}
+
+/** Those of earlier versions of this program have no curve of their own. */
+async function readCurve(directory: string, file: string, step: number): Promise<LossRecord[]> {
+  for (const curve of [curveOf(file), path.join(directory, '..', LOSS_FILE)]) {
+    const options = { tolerateTruncatedLastLine: true };
+    const records = await readJsonLines(curve, lossRecordSchema, options).catch(() => []);
+    const kept = records.slice(0, step);
+    if (kept.length === step && kept.every((one, index) => one.step === index + 1)) return kept;
+  }
+  throw new Error('its loss curve is missing');
 }
 
 async function readArrays(

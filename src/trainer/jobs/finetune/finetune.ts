@@ -18,7 +18,7 @@ import { readNewestCheckpoint, writeCheckpoint } from './checkpoint.ts';
 import { type BatchPart, type FinetuneProgram, finetuneProgram } from './finetune-program.ts';
 import { hashOfJob } from './job-hash.ts';
 import { adaptedModules, loraShapes } from './lora.ts';
-import { openLossLog, VALIDATION_LOSS_FILE } from './loss-log.ts';
+import { LOSS_FILE, openLossLog, VALIDATION_LOSS_FILE } from './loss-log.ts';
 import { learningRateAt } from './optimizer.ts';
 import { planSteps, type StepPart } from './plan.ts';
 import { prepareValidation, type Validated, type Validation, withScore, writeScores } from './validation.ts';
@@ -122,10 +122,11 @@ async function train(training: Training): Promise<JobOutcome> {
   if (resumed) reporter.note(`resumed at step ${first}`);
   let validated: Validated = resumed?.validated ?? { scores: [], losses: [] };
 
-  const log = await openLossLog(output, first);
+  const log = await openLossLog(output, resumed?.curve ?? []);
   const checkpoint = async (step: number) => {
     await log.flush();
-    const uri = await writeCheckpoint(checkpoints, jobHash, { step, arrays: program.read(), validated });
+    const { curve } = log;
+    const uri = await writeCheckpoint(checkpoints, jobHash, { step, arrays: program.read(), validated, curve });
     reporter.checkpoint({ step, uri });
   };
   const validate = async (step: number) => {
@@ -189,7 +190,7 @@ async function train(training: Training): Promise<JobOutcome> {
   return {
     outputs: [
       ...files,
-      path.basename(log.file),
+      LOSS_FILE,
       ...(validation ? [await writeScores(output, validated)] : []),
       ...(validationLoss ? [VALIDATION_LOSS_FILE] : []),
     ],

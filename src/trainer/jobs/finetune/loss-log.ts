@@ -1,10 +1,9 @@
 /** The loss curve of a run: `loss.jsonl` for programs, TensorBoard events for people. */
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { createWriteStream } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
+import { mkdir, open, rename, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
-import { readJsonLines } from '../../../core/read-json.ts';
 import { writeJsonLines } from '../../../core/write-file.ts';
 import { summaryWriter } from '../../../model/ops/summary-writer.ts';
 import type { ValidationLossRecord } from '../../job-files.ts';
@@ -19,27 +18,38 @@ export const lossRecordSchema = z.object({
 });
 export type LossRecord = z.output<typeof lossRecordSchema>;
 
+export const LOSS_FILE = 'loss.jsonl';
 export const VALIDATION_LOSS_FILE = 'validation-loss.jsonl';
 const TENSORBOARD_EVERY_STEPS = 10;
 
 export interface LossLog {
-  file: string;
+  /** Of all steps so far. */
+  curve: readonly LossRecord[];
   write(record: LossRecord): void;
   /** Writes all validation losses so far: `validation-loss.jsonl`. */
   writeValidation(losses: readonly ValidationLossRecord[]): Promise<void>;
   /** Waits until everything written is with the operating system. */
   flush(): Promise<void>;
+  /** @throws Error when another trainer's log is there by now */
   close(): Promise<void>;
 }
 
-/** Opens the log of a run that has done `steps` steps: what an interrupted attempt wrote past them is cut off. */
-export async function openLossLog(directory: string, steps: number): Promise<LossLog> {
+/**
+ * Opens the log of a run whose steps so far have this curve: what an interrupted attempt wrote past them is cut off. The log is
+ * a file of its own that takes the other's place, so that another attempt's trainer, of another host say, can't write into it.
+ */
+export async function openLossLog(directory: string, before: readonly LossRecord[]): Promise<LossLog> {
   await mkdir(directory, { recursive: true });
-  const file = path.join(directory, 'loss.jsonl');
-  const earlier = steps === 0 ? [] : await readJsonLines(file, lossRecordSchema, { tolerateTruncatedLastLine: true });
-  const kept = earlier.filter((record) => record.step <= steps);
-  await writeJsonLines(file, kept);
-  const stream = createWriteStream(file, { flags: 'a' });
+  const file = path.join(directory, LOSS_FILE);
+  const temporary = path.join(directory, `.${LOSS_FILE}.${randomBytes(6).toString('hex')}.tmp`);
+  const handle = await open(temporary, 'wx');
+  const curve = [...before];
+  const line = (record: LossRecord) => `${JSON.stringify(record)}\n`;
+  await handle.writeFile(curve.map(line).join(''));
+  await handle.sync();
+  await rename(temporary, file);
+  const { ino } = await handle.stat();
+  const stream = handle.createWriteStream();
   const failed = once(stream, 'error').then(([error]) => Promise.reject(error as Error));
   failed.catch(() => {});
   const tensorBoard = summaryWriter(path.join(directory, 'tensorboard'));
@@ -50,9 +60,10 @@ export async function openLossLog(directory: string, steps: number): Promise<Los
       new Promise<void>((resolve, reject) => stream.write('', (error) => (error ? reject(error) : resolve()))),
     ]);
   return {
-    file,
+    curve,
     write: (record) => {
-      stream.write(`${JSON.stringify(record)}\n`);
+      curve.push(record);
+      stream.write(line(record));
       if (record.step % TENSORBOARD_EVERY_STEPS !== 0) return;
       tensorBoard.scalar('loss', record.loss, record.step);
       tensorBoard.scalar('learning rate', record.learningRate, record.step);
@@ -68,6 +79,8 @@ export async function openLossLog(directory: string, steps: number): Promise<Los
       await flush();
       tensorBoard.close();
       await new Promise<void>((resolve) => stream.end(resolve));
+      if ((await stat(file).catch(() => undefined))?.ino !== ino)
+        throw new Error(`${file}: another attempt's trainer has started meanwhile`);
     },
   };
 }

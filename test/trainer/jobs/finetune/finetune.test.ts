@@ -143,6 +143,56 @@ describe('an interrupted run', () => {
     await expectSameAdapter(output);
   });
 
+  test.each([
+    { damage: 'a line too many', spoil: (file: string) => writeFile(file, '{"step":99}\n', { flag: 'a' }) },
+    { damage: 'its first line changed', spoil: (file: string) => writeFile(file, '{"step":1}\n') },
+    { damage: 'no file', spoil: (file: string) => rm(file) },
+  ])('resumes where loss.jsonl has $damage: the checkpoint has the curve', async ({ spoil }) => {
+    const output = await stoppedAfter(9);
+    await spoil(path.join(output, 'loss.jsonl'));
+    const { metrics } = await finetune(tinyFinetune(model, mixture, output), recordingReporter());
+    expect(metrics.resumedAtStep).toBe(9);
+    await expectSameCurve(output);
+    await expectSameAdapter(output);
+  });
+
+  test('a checkpoint without a curve, of an earlier version, is used with loss.jsonl, and never without', async () => {
+    const output = await stoppedAfter(9);
+    const checkpoints = path.join(output, 'checkpoints');
+    for (const name of await readdir(checkpoints)) {
+      if (name.endsWith('.loss.jsonl')) await rm(path.join(checkpoints, name));
+    }
+    const copy = await temporaryFolder();
+    await cp(output, copy, { recursive: true });
+    const { metrics } = await finetune(tinyFinetune(model, mixture, output), recordingReporter());
+    expect(metrics.resumedAtStep).toBe(9);
+    await expectSameCurve(output);
+    await rm(path.join(copy, 'loss.jsonl'));
+    const reporter = recordingReporter();
+    expect((await finetune(tinyFinetune(model, mixture, copy), reporter)).metrics.resumedAtStep).toBe(0);
+    expect(reporter.notes).toContainEqual(expect.stringMatching(/00000009\.safetensors: damaged \(its loss curve/));
+    await expectSameCurve(copy);
+  });
+
+  test('two trainers on one folder never write into one log, and the one whose log is gone does not finish', async () => {
+    const output = await temporaryFolder();
+    const changes = { checkpointEverySteps: 4 };
+    const slow = recordingReporter();
+    let other: Promise<unknown> | undefined;
+    const first = finetune(tinyFinetune(model, mixture, output, changes), {
+      ...slow,
+      progress: (progress) => {
+        slow.progress(progress);
+        if (progress.step !== 10) return;
+        other ??= finetune(tinyFinetune(model, mixture, output, changes), recordingReporter());
+      },
+    });
+    await expect(first).rejects.toThrow(/loss\.jsonl: another attempt's trainer has started meanwhile/);
+    await other;
+    await expectSameCurve(output);
+    await expectSameAdapter(output);
+  });
+
   test('aborted after its last step, it ends as it would have', async () => {
     const output = await temporaryFolder();
     const { metrics } = await finetune(tinyFinetune(model, mixture, output), recordingReporter(STEPS));
