@@ -4,30 +4,41 @@
 import { Context } from '@temporalio/activity';
 import { type CpuActivities, cpuTasks } from './cpu-tasks.ts';
 import { withHeartbeat } from './heartbeat.ts';
+import { type PrepareRunInput, runToStart } from './prepare-run.ts';
 import { type StepReference, withParsedInputs } from './references.ts';
-import { type ActivityDependencies, asActivity, asStep, runTask, type TaskHost } from './run-step.ts';
+import { claimForWorkflow } from './owner.ts';
+import { type ActivityDependencies, asActivity, asStep, runTask, type TaskHost, type TaskOptions } from './run-step.ts';
 
 export type { CpuActivities };
-
-/** Their input names a config: there is no run yet. */
-const tasksWithoutRun = new Set<keyof CpuActivities>(['prepareRun', 'preparePromptOptimization']);
 
 /** Makes the CPU worker's activities. Where the worker has processes for them, these do the work. */
 export function createCpuActivities(dependencies: ActivityDependencies): CpuActivities {
   const activities = Object.entries(cpuTasks).map(([name, task]) => {
     const work = task as unknown as (input: unknown, host: TaskHost) => Promise<unknown>;
-    const compute = (input: unknown, options: Pick<TaskHost, 'signal' | 'onProgress'>) =>
+    const compute = (input: unknown, options: TaskOptions) =>
       runTask(dependencies, name, work, input, options);
-    return [
-      name,
-      tasksWithoutRun.has(name as keyof CpuActivities)
-        ? (input: unknown) => asActivity(() => withHeartbeat(0, (onProgress) => compute(input, optionsOf(onProgress))))
-        : (input: StepReference) => asStep(input, (options) => compute(input, options)),
-    ];
+    const start = (input: unknown, claim: () => Promise<number | undefined>) =>
+      asActivity(() =>
+        withHeartbeat(0, async (onProgress) => {
+          const { cancellationSignal: signal } = Context.current();
+          return compute(input, { signal, onProgress, epoch: await claim() });
+        }),
+      );
+    // Their input names a config: there may be no run yet.
+    if (name === 'prepareRun') {
+      return [name, (input: PrepareRunInput) => start(input, () => claimNewRun(input, dependencies))];
+    }
+    if (name === 'preparePromptOptimization') return [name, (input: unknown) => start(input, async () => undefined)];
+    return [name, (input: StepReference) => asStep(input, dependencies, (options) => compute(input, options))];
   });
   return withParsedInputs(Object.fromEntries(activities) as CpuActivities);
 }
 
-function optionsOf(onProgress: TaskHost['onProgress']) {
-  return { signal: Context.current().cancellationSignal, onProgress };
+/** Before anything is written: the config of another workflow's run is not to be replaced. */
+async function claimNewRun(input: PrepareRunInput, { settings }: ActivityDependencies): Promise<number | undefined> {
+  const { workflowExecution: owner } = Context.current().info;
+  if (owner === undefined) return undefined;
+  const { reference: runDirectory } = await runToStart(input, settings);
+  const { takeover } = input;
+  return claimForWorkflow({ runDirectory, owner, startsAnew: true, takeover }, settings);
 }

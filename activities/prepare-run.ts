@@ -1,9 +1,11 @@
 import { loadConfig } from '../src/config/load-config.ts';
+import type { Config } from '../src/config/schema.ts';
 import { taskQueuesOf } from '../src/config/workflow-schemas.ts';
+import type { Access } from '../src/core/access.ts';
 import { hashValue } from '../src/core/hash.ts';
 import { evaluationSets } from '../src/round/evaluation-sets.ts';
 import { judges } from '../src/round/judge/work.ts';
-import { withNewRun } from '../src/round/open-run.ts';
+import { newRunReference, withNewRun } from '../src/round/open-run.ts';
 import { requireBudget } from '../src/round/paid-teacher.ts';
 import { verifies } from '../src/round/verify/verify.ts';
 import { compactRounds } from '../workflows/details.ts';
@@ -23,6 +25,23 @@ export interface PreparedRun extends RunPlan {
 }
 
 /**
+ * The run that a workflow starts, or continues: the one that its input names, or its config; otherwise that of its id, or of the
+ * schedule that has started it.
+ *
+ * @returns its config, name, and path or URI
+ * @throws InputError when the config is wrong, or may not be read
+ */
+export async function runToStart(
+  input: PrepareRunInput,
+  access: Access,
+): Promise<{ config: Config; name: string; reference: string }> {
+  const { config: file, dataRoot, run, seed, rounds, samplingStrategy, workflowId, scheduledBy } = input;
+  const config = await loadConfig(file, { dataRoot, run, seed, rounds, samplingStrategy }, access);
+  const name = config.run ?? runNameOf(scheduledBy ?? workflowId);
+  return { config, name, reference: newRunReference(config, name) };
+}
+
+/**
  * Reads the config, freezes it in the run's directory and returns what the workflows need from it.
  *
  * @throws InputError when the config is wrong, names what this worker may not touch, or a teacher that costs money without a
@@ -30,15 +49,14 @@ export interface PreparedRun extends RunPlan {
  */
 export async function prepareRun(
   input: PrepareRunInput,
-  { searchAttributes = false, extensions, settings: access, signal, onProgress }: TaskHost,
+  { searchAttributes = false, extensions, settings: access, signal, onProgress, epoch }: TaskHost,
 ): Promise<PreparedRun> {
-  const { config: file, dataRoot, run, seed, rounds, samplingStrategy, workflowId, scheduledBy } = input;
-  const config = await loadConfig(file, { dataRoot, run, seed, rounds, samplingStrategy }, access);
-  const name = config.run ?? runNameOf(scheduledBy ?? workflowId);
+  const { rounds, scheduledBy } = input;
+  const { config, name } = await runToStart(input, access);
   // A schedule without a number of rounds adds one each time.
   const more = input.more ?? (scheduledBy !== undefined && rounds === undefined ? 1 : undefined);
   await requireBudget({ config, extensions, access });
-  const work = { signal, onProgress, extensions, access };
+  const work = { epoch, signal, onProgress, extensions, access };
   const started = await withNewRun(config, name, work, async ({ run }) => ({
     directory: run.stored?.uri ?? run.root,
     earlier: more === undefined ? undefined : await readRoundRecords(run),

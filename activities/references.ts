@@ -12,6 +12,7 @@ import type { Verdict } from '../src/round/gate/gate.ts';
 import { endpointEvaluationInputSchema } from '../workflows/endpoint-input.ts';
 import {
   dataEngineInputSchema,
+  ownerReferenceSchema,
   parseInput,
   promptOptimizationInputSchema,
   roundSummarySchema,
@@ -28,6 +29,8 @@ const stepReference = z.strictObject({
   /** Absolute path or URI (`s3://…/runs/<run>`); its `config.json` is the frozen config of the run. */
   runDirectory: z.string().min(1).max(4096),
   round: count,
+  /** Whose work it is; of a workflow of an earlier version it is not said, and not looked at. */
+  owner: ownerReferenceSchema.optional(),
 });
 
 export type EvaluateShardReference = z.output<typeof evaluateShardReference>;

@@ -4,6 +4,7 @@
  */
 import { join } from 'node:path';
 import { z } from 'zod';
+import { requireFence } from '../src/core/fence.ts';
 import { fileExists } from '../src/core/files.ts';
 import { readJson } from '../src/core/read-json.ts';
 import { type RunDirectory, roundDirectory } from '../src/core/run-directory.ts';
@@ -20,6 +21,7 @@ const recordFile = (run: RunDirectory, round: number) => join(roundDirectory(run
 
 /** Writes a round's row. Writing the same row again changes nothing. */
 export async function writeRoundRecord(run: RunDirectory, summary: RoundSummary): Promise<void> {
+  await requireFence();
   await writeJson(recordFile(run, summary.round), { schemaVersion, summary });
 }
 

@@ -8,6 +8,7 @@ import type { TrainerCommand } from '../src/trainer/supervisor/trainer-command.t
 import { interrupted, toActivityFailure } from './errors.ts';
 import { type AttemptLimit, withHeartbeat } from './heartbeat.ts';
 import { stepMetrics } from './metrics.ts';
+import { claimForWorkflow } from './owner.ts';
 import type { StepReference } from './references.ts';
 import type { StepProcesses } from './step-processes.ts';
 
@@ -33,14 +34,20 @@ export interface ActivityDependencies {
 export interface TaskHost extends Omit<ActivityDependencies, 'processes'> {
   signal: AbortSignal;
   onProgress: StepContext['onProgress'];
+  /** Of the run's owner, for whom the work is done. */
+  epoch?: number | undefined;
   /** Called when the work on a run has ended, before its results are saved. */
   onWorked?: () => void;
 }
+
+/** What accompanies a task. */
+export type TaskOptions = Pick<TaskHost, 'signal' | 'onProgress' | 'epoch'>;
 
 /** What the processes are given of it: plain values. The rest is theirs. */
 export interface StepFacts
   extends Pick<ActivityDependencies, 'settings' | 'trainer' | 'searchAttributes' | 'asksNoTeacher'> {
   input: unknown;
+  epoch: number | undefined;
 }
 
 /** Does a task by its name, in a process of its own where the worker has those. */
@@ -49,11 +56,11 @@ export async function runTask<Input, R>(
   name: string,
   task: (input: Input, host: TaskHost) => Promise<R>,
   input: Input,
-  options: Pick<TaskHost, 'signal' | 'onProgress'>,
+  { epoch, ...options }: TaskOptions,
 ): Promise<R> {
-  if (processes === undefined) return task(input, { ...dependencies, ...options });
+  if (processes === undefined) return task(input, { ...dependencies, ...options, epoch });
   const { extensions: _, ...facts } = dependencies;
-  return (await processes.run(name, { ...facts, input } satisfies StepFacts, options)) as R;
+  return (await processes.run(name, { ...facts, input, epoch } satisfies StepFacts, options)) as R;
 }
 
 /**
@@ -68,25 +75,29 @@ export async function runStep<R>(
   step: (context: StepContext) => Promise<R>,
   { owns, ...limit }: AttemptLimit & Pick<RunWork, 'owns'> = {},
 ): Promise<R> {
-  return asStep(reference, (options) => workOnRun({ ...dependencies, ...options }, reference, step, owns), limit);
+  const work = (options: TaskOptions) => workOnRun({ ...dependencies, ...options }, reference, step, owns);
+  return asStep(reference, dependencies, work, limit);
 }
 
 /** Opens the run of a reference for a step's work. @param owns the folders of the run that the work writes */
 export function workOnRun<R>(
-  { signal, onProgress, onWorked, extensions, settings: access, trainer, holdsGpu = false, asksNoTeacher }: TaskHost,
+  host: TaskHost,
   { runDirectory, round }: StepReference,
   work: (context: StepContext) => Promise<R>,
   owns: RunWork['owns'],
 ): Promise<R> {
-  return withRun(runDirectory, { owns, signal, onProgress, extensions, access }, (run) =>
+  const { signal, onProgress, onWorked, epoch, extensions, settings: access, trainer, asksNoTeacher } = host;
+  const { holdsGpu = false } = host;
+  return withRun(runDirectory, { owns, epoch, signal, onProgress, extensions, access }, (run) =>
     work({ ...run, round, onProgress, trainer, holdsGpu, asksNoTeacher }).finally(onWorked),
   );
 }
 
 /** Work on a run as an activity: heartbeats, metrics, log lines, cancellation and errors. */
 export async function asStep<R>(
-  { runDirectory, round }: StepReference,
-  work: (options: Pick<TaskHost, 'signal' | 'onProgress'>) => Promise<R>,
+  { runDirectory, round, owner }: StepReference,
+  { settings }: Pick<ActivityDependencies, 'settings'>,
+  work: (options: TaskOptions) => Promise<R>,
   limit: AttemptLimit = {},
 ): Promise<R> {
   return asActivity(() =>
@@ -101,7 +112,8 @@ export async function asStep<R>(
           metrics.progress(progress);
         };
         log.info('step starts', place);
-        const outcome = await work({ signal, onProgress });
+        const epoch = owner && (await claimForWorkflow({ runDirectory, owner }, settings));
+        const outcome = await work({ signal, onProgress, epoch });
         metrics.done(outcome);
         log.info('step done', { ...place, ...outcomeFacts(outcome) });
         return outcome;

@@ -6,6 +6,7 @@ import { rowOf } from '../src/round/steps.ts';
 import type { TypesApproval } from '../workflows/messages.ts';
 import { roundWorkflow } from './gate-commands.ts';
 import { addConfigOptions, type ConfigOptions, integer } from './options.ts';
+import { addTakeoverOption, type TakeoverOption } from './own-run.ts';
 import { runStepCommand } from './step-commands.ts';
 import { update, withClient } from './temporal-client.ts';
 
@@ -14,11 +15,11 @@ interface ApprovalOptions {
   comment?: string;
 }
 
-type DiscoverOptions = ConfigOptions & ApprovalOptions & { round: number; approve?: boolean };
+type DiscoverOptions = ConfigOptions & ApprovalOptions & TakeoverOption & { round: number; approve?: boolean };
 
 /** Adds `dataengine discover` and `dataengine approve-types`. */
 export function addDiscoverCommands(program: Command, signal: AbortSignal): void {
-  addConfigOptions(program.command('discover').description(rowOf('discover').description))
+  addTakeoverOption(addConfigOptions(program.command('discover').description(rowOf('discover').description)))
     .option('--round <number>', 'round', integer(0), 0)
     .option('--yes', 'agree to what the teacher will cost, without being asked', false)
     .option('--approve', 'with questionTypes.approve: manual: the types may be used')

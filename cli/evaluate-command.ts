@@ -35,11 +35,12 @@ import {
 import { addImportCommand } from './evaluate-import.ts';
 import { withJudge } from './evaluate-judged.ts';
 import { addConfigOptions, type ConfigOptions, integer, loadNamedConfig, missingOption, share } from './options.ts';
+import { addTakeoverOption, type TakeoverOption } from './own-run.ts';
 import { createProgressDisplay } from './progress-display.ts';
 import { formatScores } from './scores-table.ts';
 import { runStepCommand } from './step-commands.ts';
 
-interface EvaluateOptions extends Omit<ConfigOptions, 'config'>, EndpointOptions {
+interface EvaluateOptions extends Omit<ConfigOptions, 'config'>, EndpointOptions, TakeoverOption {
   config?: string;
   round: number;
   benchmark?: string;
@@ -71,7 +72,7 @@ export function addEvaluateCommand(program: Command, signal: AbortSignal): void 
     .command('evaluate')
     .description("score a round's merged model, or with --benchmark any model on any benchmark");
   addImportCommand(command, signal);
-  addEndpointOptions(addConfigOptions(command, { required: false }))
+  addTakeoverOption(addEndpointOptions(addConfigOptions(command, { required: false })))
     .option('--round <number>', 'round', integer(0), 0)
     .option('--benchmark <name>', `a set of the config, or with --file one of ${benchmarkNames.join(', ')}`)
     .option(

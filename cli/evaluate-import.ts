@@ -2,12 +2,14 @@
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import { joinInside } from '../src/core/inside.ts';
+import type { OpenRun } from '../src/round/open-run.ts';
 import type { StepContext } from '../src/round/step-context.ts';
 import { type ConfigOptions, flagOf, integer, loadNamedConfig, wrongOption } from './options.ts';
+import { ownRun, type TakeoverOption } from './own-run.ts';
 import { formatScores } from './scores-table.ts';
 import { describeOutcome } from './step-commands.ts';
 
-interface ImportOptions extends Omit<ConfigOptions, 'config'> {
+interface ImportOptions extends Omit<ConfigOptions, 'config'>, TakeoverOption {
   output?: string;
   config?: string;
   round: number;
@@ -46,7 +48,7 @@ export function addImportCommand(evaluate: Command, signal: AbortSignal): void {
     });
 }
 
-const ofRounds = ['run', 'round', 'set', 'measure', 'dataRoot', 'seed'];
+const ofRounds = ['run', 'round', 'set', 'measure', 'dataRoot', 'seed', 'takeover'];
 
 /** Options of `evaluate` are taken wherever they stand. @throws InputError for one that means nothing to this import */
 function refuseOthers(command: Command, intoRound: boolean): void {
@@ -89,7 +91,7 @@ async function importIntoRound(
       ...ownFolders(round, 'evaluate')(place),
     ],
   };
-  const printed = await withNewRun(config, runName, work, async (open) => {
+  const importInto = async (open: OpenRun) => {
     const context = { ...open, round, onProgress };
     const lines = [describeOutcome('evaluate import', await importAnswers(context, { set, file, measure }))];
     const left: string[] = [];
@@ -102,6 +104,9 @@ async function importIntoRound(
         `${left.join(', ')}: the model answers them in \`dataengine evaluate --round ${round}\` or \`dataengine run\``,
       );
     return lines.join('\n');
-  });
+  };
+  const printed = await ownRun({ config, runName }, 'evaluate import', options, (epoch) =>
+    withNewRun(config, runName, { ...work, epoch }, importInto),
+  );
   process.stdout.write(`${printed}\n`);
 }

@@ -8,6 +8,7 @@ import type { EvaluationSet } from '../src/round/evaluation-sets.ts';
 import type { StepContext } from '../src/round/step-context.ts';
 import { confirmation, type PriceOptions } from './before-run.ts';
 import { type ConfigOptions, loadNamedConfig } from './options.ts';
+import { ownRun, type TakeoverOption } from './own-run.ts';
 
 /** Scores written answers. @param folder of the evaluation's files */
 export type JudgeAnswers = (answered: readonly AnsweredQuestion[], folder: string) => Promise<JudgedSet>;
@@ -19,7 +20,7 @@ export type JudgeAnswers = (answered: readonly AnsweredQuestion[], folder: strin
  */
 export async function withJudge<R>(
   set: EvaluationSet,
-  options: Omit<ConfigOptions, 'config'> & PriceOptions & { config?: string; round: number },
+  options: Omit<ConfigOptions, 'config'> & PriceOptions & TakeoverOption & { config?: string; round: number },
   config: Config | undefined,
   { signal, onProgress }: Pick<StepContext, 'signal' | 'onProgress'>,
   work: (judge: JudgeAnswers | undefined) => Promise<R>,
@@ -39,8 +40,10 @@ export async function withJudge<R>(
     import('../workers/extensions.ts'),
   ]);
   const { runName } = await loadNamedConfig(options.config, options);
-  return withNewRun(config, runName, { signal, onProgress, extensions }, (open) => {
-    const context = { ...open, round: options.round, onProgress, confirmCost: confirmation(config, options) };
-    return work((answered, folder) => judgeSet(context, join(folder, 'judge'), set, answered));
-  });
+  return ownRun({ config, runName }, 'evaluate', options, (epoch) =>
+    withNewRun(config, runName, { epoch, signal, onProgress, extensions }, (open) => {
+      const context = { ...open, round: options.round, onProgress, confirmCost: confirmation(config, options) };
+      return work((answered, folder) => judgeSet(context, join(folder, 'judge'), set, answered));
+    }),
+  );
 }

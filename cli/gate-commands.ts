@@ -6,18 +6,18 @@ import { type Command, InvalidArgumentError } from 'commander';
 import type { Verdict } from '../src/round/gate/gate.ts';
 import type { RoundDecision } from '../workflows/messages.ts';
 import { addConfigOptions, type ConfigOptions, integer } from './options.ts';
+import { addTakeoverOption, type TakeoverOption } from './own-run.ts';
 import { runStepCommand } from './step-commands.ts';
 import { ask, update, withClient } from './temporal-client.ts';
 
-type GateOptions = ConfigOptions & { round: number; accept?: boolean; reject?: boolean; comment?: string };
+type GateOptions = ConfigOptions & TakeoverOption & { round: number; accept?: boolean; reject?: boolean; comment?: string };
 
 /** Adds `dataengine gate` and `dataengine approve`. */
 export function addGateCommands(program: Command, signal: AbortSignal): void {
-  addConfigOptions(
-    program
-      .command('gate')
-      .description("compare a round's model with that of the last good round, and decide whether it is built upon"),
-  )
+  const command = program
+    .command('gate')
+    .description("compare a round's model with that of the last good round, and decide whether it is built upon");
+  addTakeoverOption(addConfigOptions(command))
     .option('--round <number>', 'round', integer(0), 0)
     .option('--accept', 'with gate.policy approve: build upon it')
     .option('--reject', 'with gate.policy approve: set it aside')

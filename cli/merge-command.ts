@@ -4,10 +4,11 @@
 import { type Command, Option } from 'commander';
 import type { Config } from '../src/config/schema.ts';
 import { addConfigOptions, type ConfigOptions, integer, missingOption } from './options.ts';
+import { addTakeoverOption, type TakeoverOption } from './own-run.ts';
 import { createProgressDisplay } from './progress-display.ts';
 import { runStepCommand } from './step-commands.ts';
 
-interface MergeOptions extends Omit<ConfigOptions, 'config'> {
+interface MergeOptions extends Omit<ConfigOptions, 'config'>, TakeoverOption {
   config?: string;
   round: number;
   base?: string;
@@ -23,7 +24,7 @@ export function addMergeCommand(program: Command, signal: AbortSignal): void {
   const command = program
     .command('merge')
     .description("merge a round's adapter into the base model, or with --base any adapter into any model");
-  addConfigOptions(command, { required: false })
+  addTakeoverOption(addConfigOptions(command, { required: false }))
     .option('--round <number>', 'round', integer(0), 0)
     .option('--base <folder>', 'model directory')
     .option('--adapter <folder>', 'PEFT adapter, with --base')

@@ -1,7 +1,6 @@
 /**
  * `run` and `watch`: the loop as a Temporal workflow, started and followed from the terminal.
  */
-import { randomUUID } from 'node:crypto';
 import { basename, extname, resolve } from 'node:path';
 import type { Client } from '@temporalio/client';
 import type { Workflow } from '@temporalio/common';
@@ -25,6 +24,7 @@ interface RunOptions extends ConfigOptions {
   local: boolean;
   json: boolean;
   yes: boolean;
+  takeover: boolean;
 }
 
 /** Adds `dataengine run` and `dataengine watch`. */
@@ -40,10 +40,11 @@ export function addRunCommands(program: Command, signal: AbortSignal): void {
       'start a server and workers on this machine where there are none, and stop them at the end',
       false,
     )
-    .option('--workflow-id <id>', 'default: the run’s name')
+    .option('--workflow-id <id>', "default: the run's name, or the config file's")
     .option('--rounds <number>', 'data-engine rounds after round 0', integer(0))
     .option('--more <number>', "instead: this many rounds after those in the run's directory", integer(1))
     .option('--yes', 'agree to what the teacher will cost, without being asked', false)
+    .option('--takeover', 'take the run over from another workflow, or a step by hand, that works on it', false)
     .option('--detach', 'start it and return', false)
     .option('--json', 'one line of JSON a change', false)
     .addHelpText(
@@ -68,8 +69,7 @@ async function startRun(options: RunOptions, signal: AbortSignal): Promise<void>
     const problem = 'does not go with --local, which stops what it has started when the command ends';
     throw new InputError({ file: 'command line', field: '--detach', problem, remedy: 'Leave one of the two out' });
   }
-  const ownName = options.local ? basename(options.config, extname(options.config)) : `data-engine-${randomUUID()}`;
-  const workflowId = options.workflowId ?? config.run ?? ownName;
+  const workflowId = options.workflowId ?? config.run ?? basename(options.config, extname(options.config));
   const runName = config.run ?? workflowId;
   // As many as the workflow will add, whatever the config says.
   const rounds = more ?? options.rounds ?? config.rounds;
@@ -77,7 +77,13 @@ async function startRun(options: RunOptions, signal: AbortSignal): Promise<void>
   const directory = openRunDirectory(resolve(config.runsDirectory), runName);
   await checkBeforeRun(asked, { run: directory, local: options.local, signal });
   await agreeToRun(asked, { run: directory, signal }, options);
-  const input = { ...toWorkflowInput(options, options.rounds), more, config: resolve(options.config) };
+  const { takeover } = options;
+  const input = {
+    ...toWorkflowInput(options, options.rounds),
+    more,
+    config: resolve(options.config),
+    ...(takeover && { takeover }),
+  };
   const work = async (client: Client) => {
     const progress = await startOrJoin(client, config.temporal.taskQueues.cpu, workflowId, input, options.config);
     const where = progress?.directory === undefined ? '' : `, joined in round ${progress.round} of ${progress.rounds}`;

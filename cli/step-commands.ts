@@ -8,6 +8,7 @@ import type { StepContext, StepOutcome } from '../src/round/step-context.ts';
 import { rowOf, type StepName, stepNames, steps } from '../src/round/steps.ts';
 import { confirmation, type PriceOptions } from './before-run.ts';
 import { addConfigOptions, type ConfigOptions, integer, loadNamedConfig, ownConfig } from './options.ts';
+import { addTakeoverOption, ownRun, type TakeoverOption } from './own-run.ts';
 import { createProgressDisplay } from './progress-display.ts';
 
 type Step = (context: StepContext) => Promise<StepOutcome>;
@@ -58,6 +59,7 @@ function addStepCommand(
   const command = addConfigOptions(program.command(name).description(description), byDefault);
   if (payingSteps.includes(name))
     command.option('--yes', 'agree to what the teacher will cost, without being asked', false);
+  if (name !== 'report') addTakeoverOption(command);
   command
     .option('--round <number>', 'round', integer(0), 0)
     .addHelpText('after', `\nExample:\n  dataengine ${name} --config configs/demo.yaml --round ${firstRound}`)
@@ -68,7 +70,7 @@ function addStepCommand(
 export async function runStepCommand(
   name: string,
   load: () => Promise<Step>,
-  options: ConfigOptions & PriceOptions & { round: number },
+  options: ConfigOptions & PriceOptions & TakeoverOption & { round: number },
   signal: AbortSignal,
 ): Promise<void> {
   const { round } = options;
@@ -84,15 +86,17 @@ export async function runStepCommand(
     display.log(`  ${name} is retried after: ${printable(problem)}; attempt ${attempt} in ${formatSeconds(seconds)}`);
   try {
     const owns = name in steps ? ownWholeStep(round, name as StepName) : undefined;
-    const work = { signal, onProgress, extensions, owns };
-    const outcome = await withNewRun(config, runName, work, async (open) => {
-      // The first step looks at everything itself, with the data.
-      if (name in steps && name !== 'prepare-data') {
-        const { requirePreflight } = await import('../src/round/preflight/preflight.ts');
-        for (const note of await requirePreflight(open, name as StepName)) display.log(note);
-      }
-      return step({ ...open, round, onProgress, onRetry, confirmCost });
-    });
+    const workOn = (epoch?: number) =>
+      withNewRun(config, runName, { epoch, signal, onProgress, extensions, owns }, async (open) => {
+        // The first step looks at everything itself, with the data.
+        if (name in steps && name !== 'prepare-data') {
+          const { requirePreflight } = await import('../src/round/preflight/preflight.ts');
+          for (const note of await requirePreflight(open, name as StepName)) display.log(note);
+        }
+        return step({ ...open, round, onProgress, onRetry, confirmCost });
+      });
+    // A report is made of a run that others work on, too.
+    const outcome = await (name === 'report' ? workOn() : ownRun({ config, runName }, name, options, workOn));
     display.stop();
     process.stdout.write(`${describeOutcome(name, outcome)}\n`);
   } finally {

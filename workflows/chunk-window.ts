@@ -38,12 +38,12 @@ export class ChunkWindow {
   private failure: unknown;
 
   constructor(
-    { queues, runDirectory, round, state, paused = false }: GenerationInput,
+    { queues, runDirectory, round, owner, state, paused = false }: GenerationInput,
     private readonly messages: MessageHandlers,
     purpose?: 'verify' | 'judge',
   ) {
     this.queues = queues;
-    this.reference = { runDirectory, round };
+    this.reference = { runDirectory, round, owner };
     this.calls = new TeacherCalls(queues.teacher, this.reference, purpose);
     this.started = state;
     this.paused = paused;

@@ -17,6 +17,7 @@ import { MessageHandlers } from './message-handlers.ts';
 import type { DataEngineResult } from './messages.ts';
 import { notify, roundNotification } from './notifications.ts';
 import { dataEngineRound } from './round.ts';
+import { thisExecution } from './owner.ts';
 import { handleRunMessages } from './run-handlers.ts';
 import { RunState } from './run-state.ts';
 import { roundSearchAttributes } from './search-attributes.ts';
@@ -60,12 +61,12 @@ async function planRun(input: DataEngineInput): Promise<DataEngineState> {
 async function prepareData(run: RunState): Promise<void> {
   const { plan } = run;
   const prepare = stepActivity(plan, 'prepare-data');
-  await run.step('prepare-data', () => prepare({ runDirectory: plan.directory, round: 0 }));
+  await run.step('prepare-data', () => prepare({ runDirectory: plan.directory, round: 0, owner: thisExecution() }));
 }
 
 async function doNextRound(run: RunState): Promise<void> {
   const { plan, nextRound: number } = run;
-  const reference = { runDirectory: plan.directory, round: number };
+  const reference = { runDirectory: plan.directory, round: number, owner: thisExecution() };
 
   const summary = await untilRoundEnds(run);
   if ('endedEarly' in summary) {
@@ -85,7 +86,7 @@ function untilRoundEnds(run: RunState): ReturnType<typeof dataEngineRound> {
   return run.untilRoundEnds(workflowId, (paused) =>
     startChild(dataEngineRound, {
       workflowId,
-      args: [{ plan, round: number, paused }],
+      args: [{ plan, round: number, owner: thisExecution(), paused }],
       // A run that was terminated can be started again at once: its round is terminated with it.
       parentClosePolicy: ParentClosePolicy.TERMINATE,
       typedSearchAttributes: roundSearchAttributes(plan, number),

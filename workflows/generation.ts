@@ -60,8 +60,8 @@ interface Work<Outcome> {
 
 async function askTeacher<Outcome>(given: GenerationInput, work: Work<Outcome>): Promise<Outcome> {
   const input = parseContinued(generationInputSchema, given, workflowInfo());
-  const { queues, runDirectory, round } = input;
-  const reference = { runDirectory, round };
+  const { queues, runDirectory, round, owner } = input;
+  const reference = { runDirectory, round, owner };
   const cpu = (summary: string, minutes: number) => cpuActivities(queues.cpu, summary, minutes);
   const messages = new MessageHandlers();
   const window = new ChunkWindow(input, messages, work.purpose);

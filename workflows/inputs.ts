@@ -39,6 +39,14 @@ export const pauseSchema = z.strictObject({
   reason: z.string().optional(),
 });
 
+/** The executions that work on a run: activities hand on whose they are. */
+export type OwnerReference = z.output<typeof ownerReferenceSchema>;
+const executionSchema = z.strictObject({ workflowId: text, runId: text });
+export const ownerReferenceSchema = executionSchema.extend({
+  /** Absent for what the run does itself. */
+  round: executionSchema.optional(),
+});
+
 // What workflows hand to each other may have fields of a newer version, which are left out; what a person writes may not.
 
 /** What the workflows need to know of the frozen config (`<directory>/config.json`). */
@@ -173,6 +181,10 @@ export const dataEngineInputSchema = z.strictObject({
     .enum(['adaptive', 'expected-gain', 'uniform'])
     .optional()
     .describe("Instead of the config's sampling.strategy."),
+  takeover: z
+    .boolean()
+    .optional()
+    .describe("Takes the run over from another workflow, or a step by hand, that works on it or can't be asked."),
   state: dataEngineState.schema.optional().describe('Set by continue-as-new only.'),
 });
 
@@ -180,6 +192,8 @@ export type RoundInput = z.output<typeof roundInputSchema>;
 export const roundInputSchema = z.strictObject({
   plan: runPlanSchema,
   round: count,
+  /** The run's execution; absent for a round of its own. */
+  owner: executionSchema.optional(),
   paused: pauseSchema.optional(),
 });
 
@@ -243,6 +257,7 @@ export const generationInputSchema = z.strictObject({
   runDirectory: text,
   round: count,
   queues: queuesSchema.omit({ gpu: true }),
+  owner: ownerReferenceSchema.optional(),
   /** Set by continue-as-new only. */
   state: generationState.schema.optional(),
   paused: z.boolean().optional(),

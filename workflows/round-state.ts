@@ -14,6 +14,7 @@ import { describeSteps } from './details.ts';
 import type { RoundInput, RunPlan } from './inputs.ts';
 import { type MessageHandlers, refuse } from './message-handlers.ts';
 import type { RoundDecision, RoundProgress, StepRecord } from './messages.ts';
+import { ownerOfRound } from './owner.ts';
 import { Steered } from './steered.ts';
 import { reportStepSignal, type Steer, steerSignal } from './steering-messages.ts';
 import { TypesWait } from './types-approval.ts';
@@ -35,12 +36,12 @@ export class RoundState extends Steered {
   private isReviewAwaited = false;
 
   constructor(
-    { plan, round, paused }: RoundInput,
+    { plan, round, owner, paused }: RoundInput,
     private readonly messages: MessageHandlers,
   ) {
     super({ round, paused });
     this.plan = plan;
-    this.reference = { runDirectory: plan.directory, round };
+    this.reference = { runDirectory: plan.directory, round, owner: ownerOfRound(owner) };
     this.types = new TypesWait(plan, this.reference);
   }
 

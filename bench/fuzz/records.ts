@@ -183,7 +183,7 @@ const cases: RecordCase[] = [
   },
   {
     name: 'record-frozen-config',
-    write: (root) => freezeConfig(config, 'demo', dirname(root)),
+    write: (root) => freezeConfig(config, 'demo', { runsDirectory: dirname(root) }),
     use: readFrozenConfig,
   },
   ...Object.entries(files).map(

@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Connection } from '@temporalio/client';
 import { InputError } from '../../src/core/input-error.ts';
 import { readSetup, setupFile } from '../../src/core/setup-file.ts';
+import { noteLocalServer } from '../../src/round/owner/local-servers.ts';
 import { endingWithUs, freePorts, type OwnedProcess, ProcessEnded, startOwned } from './child-process.ts';
 
 /** The file in the server's folder that keeps its state. */
@@ -24,7 +25,7 @@ const startTimeoutMilliseconds = 60_000;
 /**
  * Starts the server on free ports of localhost.
  *
- * @param folder keeps its state, `temporal.db`
+ * @param folder keeps its state, `temporal.db`, and which servers it had
  * @param logFolder gets `temporal-server.log`
  * @throws InputError when set-up has not run
  * @throws ProcessEnded when the server does not answer
@@ -43,13 +44,16 @@ export async function startTemporalServer(folder: string, logFolder = folder): P
     end = how;
   });
   const deadline = Date.now() + startTimeoutMilliseconds;
-  while (!(await answers(address))) {
+  let cluster = await clusterAt(address);
+  while (cluster === undefined) {
     if (end !== undefined || Date.now() > deadline) {
       await server.stop(1);
       throw new ProcessEnded(server, end ?? 'did not answer in time');
     }
     await sleep(200);
+    cluster = await clusterAt(address);
   }
+  await noteLocalServer(folder, cluster, server.pid);
   return { address, ui: `http://127.0.0.1:${uiPort}`, process: server };
 }
 
@@ -79,17 +83,18 @@ export function serverArguments(options: {
   ];
 }
 
-async function answers(address: string): Promise<boolean> {
+/** The id of the server's cluster, once it answers. */
+async function clusterAt(address: string): Promise<string | undefined> {
   try {
     const connection = await Connection.connect({ address, connectTimeout: '2 seconds' });
     try {
       await connection.workflowService.describeNamespace({ namespace: 'default' });
+      return (await connection.workflowService.getClusterInfo({})).clusterId;
     } finally {
       await connection.close();
     }
-    return true;
   } catch {
-    return false;
+    return undefined;
   }
 }
 

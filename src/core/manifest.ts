@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { readdir, rm } from 'node:fs/promises';
 import { dirname, isAbsolute, join, relative, sep } from 'node:path';
 import { z } from 'zod';
+import { requireFence } from './fence.ts';
 import { hashFile, hashValue } from './hash.ts';
 import { InputError } from './input-error.ts';
 import { innerPath, joinInside, sha256Text } from './inside.ts';
@@ -91,6 +92,7 @@ async function refuseNewer(file: string): Promise<void> {
  * @param input.inputs everything that the result depends on; JSON values
  * @throws Error when the folder holds other steps' folders, or an output named by the work is missing
  * @throws StepTakenOver when another attempt started meanwhile: only the last one to start may finish
+ * @throws InputError when the run has another owner by now
  *
  * @example
  * await runStepOnce({ directory, step: 'classify', inputs: { answers: hash }, work: async () => {
@@ -120,6 +122,7 @@ export async function runStepOnce(
     startedAt,
     finishedAt: now().toISOString(),
   };
+  await requireFence();
   await requireOwn(directory, step, attempt);
   // Never over that of an attempt that has finished since.
   if (!(await writeJsonOnce(join(directory, manifestName), manifest))) throw takenOver(directory, step);
@@ -160,6 +163,7 @@ export async function startStep(
     if (damaged.length === 0) return { manifest: earlier };
   }
 
+  await requireFence();
   const before = earlier ?? (await readIfReadable(join(directory, startedName), startedSchema));
   const resumes = before?.inputsHash === inputsHash;
   const attempt = randomBytes(8).toString('hex');

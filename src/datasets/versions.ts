@@ -11,6 +11,7 @@
 import { join } from 'node:path';
 import { z } from 'zod';
 import { openJsonLines } from '../core/append-json-lines.ts';
+import { requireFence } from '../core/fence.ts';
 import { fileExists } from '../core/files.ts';
 import { hashValue } from '../core/hash.ts';
 import { InputError } from '../core/input-error.ts';
@@ -149,7 +150,9 @@ export async function parentOf(runRoot: string, round: number): Promise<DatasetV
  */
 export async function versionHistory(runRoot: string): Promise<VersionInHistory[]> {
   if (!(await fileExists(logFile(runRoot)))) return [];
-  const lines = await readJsonLines(logFile(runRoot), logEntrySchema, { tolerateTruncatedLastLine: true });
+  const lines = withoutRepeats(
+    await readJsonLines(logFile(runRoot), logEntrySchema, { tolerateTruncatedLastLine: true }),
+  );
   const entries = lines.filter(({ setAside }) => setAside === undefined);
   const last = new Map(entries.map(({ round }, index) => [round, index]));
   return Promise.all(
@@ -160,6 +163,17 @@ export async function versionHistory(runRoot: string): Promise<VersionInHistory[
       setAside: lines.findLast((line) => line.id === id && line.setAside !== undefined)?.setAside ?? false,
     })),
   );
+}
+
+/** Two attempts at once may both append the version that neither has seen in the log. */
+function withoutRepeats<Entry extends z.output<typeof logEntrySchema>>(lines: readonly Entry[]): Entry[] {
+  const current = new Map<number, string>();
+  return lines.filter(({ id, round, setAside }) => {
+    if (setAside !== undefined) return true;
+    const isRepeated = current.get(round) === id;
+    current.set(round, id);
+    return !isRepeated;
+  });
 }
 
 /**
@@ -205,6 +219,7 @@ function isBuiltUpon({ current, setAside }: VersionInHistory): boolean {
 }
 
 async function log(runRoot: string, entry: z.output<typeof logEntrySchema>): Promise<void> {
+  await requireFence();
   const lines = await openJsonLines(logFile(runRoot));
   try {
     await lines.append(entry);

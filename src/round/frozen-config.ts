@@ -5,6 +5,7 @@
 import { join, resolve } from 'node:path';
 import { mapPaths } from '../config/config-paths.ts';
 import { type Config, configSchema } from '../config/schema.ts';
+import { requireFence } from '../core/fence.ts';
 import { readSettings } from '../core/read-json.ts';
 import { openRunDirectory, type RunDirectory } from '../core/run-directory.ts';
 import { writeJson } from '../core/write-file.ts';
@@ -14,15 +15,20 @@ const configFile = (root: string) => join(root, 'config.json');
 /**
  * Writes `config.json` into the run's directory, with absolute paths. For a run in a store they stay as they are written:
  * each machine has its own folders, and resolves the paths against its workers' working directory.
+ *
+ * @param options.isOthers whether the run is another owner's, whose config stays as it is
  */
 export async function freezeConfig(
   config: Config,
   run: string,
-  runsDirectory = config.runsDirectory,
+  { runsDirectory = config.runsDirectory, isOthers = false }: { runsDirectory?: string; isOthers?: boolean } = {},
 ): Promise<{ name: string; directory: RunDirectory; config: Config }> {
   const here = withAbsolutePaths({ ...config, run, runsDirectory });
   const directory = openRunDirectory(here.runsDirectory, run);
-  await writeJson(configFile(directory.root), config.store === undefined ? here : { ...config, run });
+  if (!isOthers) {
+    await requireFence();
+    await writeJson(configFile(directory.root), config.store === undefined ? here : { ...config, run });
+  }
   return { name: run, directory, config: here };
 }
 

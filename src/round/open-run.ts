@@ -3,12 +3,14 @@ import { resolve } from 'node:path';
 import { pathsIn } from '../config/config-paths.ts';
 import { type Config, configSchema } from '../config/schema.ts';
 import { type Access, requirePathAccess, requireRunsAccess, requireStoreAccess } from '../core/access.ts';
+import { withFence } from '../core/fence.ts';
 import { fieldPath } from '../core/input-error.ts';
 import { refuseCopy } from '../core/remote/run-claim.ts';
-import { isRemote, localPath } from '../core/remote/store-uri.ts';
+import { isRemote, localPath, runUri } from '../core/remote/store-uri.ts';
 import { openRunDirectory, type RunDirectory } from '../core/run-directory.ts';
 import { findTeacher } from '../teacher/providers/index.ts';
 import { prepareDataSources } from './data-sources.ts';
+import { openOwnerPlace } from './owner/owner-place.ts';
 import { freezeConfig, readFrozenConfig, withAbsolutePaths } from './frozen-config.ts';
 import type { StepContext } from './step-context.ts';
 import { storeRules } from './store-rules.ts';
@@ -20,6 +22,8 @@ export type OpenRun = Pick<StepContext, 'config' | 'run' | 'signal' | 'extension
 export interface RunWork extends Pick<StepContext, 'signal' | 'onProgress' | 'extensions' | 'access'> {
   /** The folders that the work writes. */
   owns?: (place: Pick<OpenRun, 'config' | 'run'>) => string[];
+  /** Of the run's owner, for whom the work is done; nothing is written once there is a later one. Default: not looked at. */
+  epoch?: number | undefined;
 }
 
 /** Progress of smaller transfers is not reported: they end before anybody looks. */
@@ -32,6 +36,19 @@ const reportedBytes = 50e6;
  * @throws InputError when there is no such run, it may not be touched, or it is named by the folder of its copy
  */
 export async function withRun<R>(
+  reference: string,
+  given: RunWork,
+  work: (run: OpenRun) => Promise<R>,
+): Promise<R> {
+  return withFence(await fenceOf(reference, given), () => openRun(reference, given, work));
+}
+
+async function fenceOf(reference: string, { access, epoch }: RunWork) {
+  if (epoch === undefined) return undefined;
+  return (await openOwnerPlace(reference, { access, starts: true }))?.fence(epoch);
+}
+
+async function openRun<R>(
   reference: string,
   { owns, signal, onProgress, extensions, access }: RunWork,
   work: (run: OpenRun) => Promise<R>,
@@ -106,7 +123,31 @@ function cacheOf(access: Access): Partial<Pick<Config, 'cacheDirectory'>> {
 export async function withNewRun<R>(
   config: Config,
   name: string,
-  { owns, signal, onProgress, extensions, access }: RunWork,
+  given: RunWork,
+  work: (run: OpenRun) => Promise<R>,
+): Promise<R> {
+  const reference = newRunReference(config, name);
+  const fence = await fenceOf(reference, given);
+  // Work that does not own a run leaves its config to the owner.
+  const isOthers = fence === undefined && (await isOwned(reference, given));
+  return withFence(fence, () => startRun(config, name, { ...given, isOthers }, work));
+}
+
+/** How a run of this name will be opened. @throws InputError when the name can't be a folder's */
+export function newRunReference({ store, runsDirectory }: Config, name: string): string {
+  const { root } = openRunDirectory(resolve(runsDirectory), name);
+  return store === undefined ? root : runUri(store, name);
+}
+
+async function isOwned(reference: string, { access }: RunWork): Promise<boolean> {
+  const owner = (await (await openOwnerPlace(reference, { access }))?.read())?.owner;
+  return owner !== undefined && owner.kind !== 'nobody';
+}
+
+async function startRun<R>(
+  config: Config,
+  name: string,
+  { owns, signal, onProgress, extensions, access, isOthers }: RunWork & { isOthers: boolean },
   work: (run: OpenRun) => Promise<R>,
 ): Promise<R> {
   // Before anything is written: otherwise a misspelled provider would be noticed only after a finetune.
@@ -115,11 +156,11 @@ export async function withNewRun<R>(
   await requireConfigPaths(access, { ...config, ...places });
   if (config.store === undefined) {
     await refuseCopy(openRunDirectory(resolve(config.runsDirectory), name).root);
-    const { config: frozen, directory } = await freezeConfig(config, name);
+    const { config: frozen, directory } = await freezeConfig(config, name, { isOthers });
     return work({ config: { ...frozen, ...places }, run: directory, signal, extensions, access });
   }
   requireStoreAccess(access, config.store);
-  const { openStore, requireConditionalWrites, runUri, withStoredRun } = await loadStores();
+  const { openStore, requireConditionalWrites, withStoredRun } = await loadStores();
   const uri = runUri(config.store, name);
   await requireConditionalWrites(
     openStore(config.store, () => signal),
@@ -137,7 +178,8 @@ export async function withNewRun<R>(
       owns: async (run) => owns?.({ config: here, run }) ?? [],
     },
     async (run, stopped) => {
-      const { config: frozen } = await freezeConfig(config, name, here.runsDirectory);
+      const { runsDirectory } = here;
+      const { config: frozen } = await freezeConfig(config, name, { runsDirectory, isOthers });
       return transfers.silenced(() =>
         work({ config: { ...frozen, ...places }, run, signal: stopped, extensions, access }),
       );
@@ -159,7 +201,7 @@ export async function withOtherRun<R>(
     return work(run);
   }
   requireStoreAccess(access, config.store);
-  const { runUri, withStoredRun } = await loadStores();
+  const { withStoredRun } = await loadStores();
   return withStoredRun(runUri(config.store, name), { rules: storeRules, signal }, work, {
     ...config,
     ...placesOf(access),

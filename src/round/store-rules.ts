@@ -3,6 +3,8 @@
 import type { RunRules, StepFiles } from '../core/remote/run-files.ts';
 import { versionsFolder } from '../datasets/versions.ts';
 import { ledgerFolderName } from '../teacher/ledger.ts';
+import { localServersName } from './owner/local-servers.ts';
+import { ownerFile, ownersFolder } from './owner/owner-place.ts';
 import { rowOf, type StepRow, stepNames } from './steps.ts';
 
 /** Where images go that benchmark files hold inside: each machine extracts them for itself. */
@@ -23,6 +25,10 @@ const notOfRun = new Set([
   extractedImagesName,
   judgeCallsName,
   teacherServerName,
+  // Of a run in a store, the store says who owns it.
+  ownerFile,
+  ownersFolder,
+  localServersName,
 ]);
 
 const published = rows.flatMap(({ publishes }) => (publishes === undefined ? [] : [publishes]));

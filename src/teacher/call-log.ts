@@ -9,6 +9,7 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { type JsonLinesAppender, openJsonLines } from '../core/append-json-lines.ts';
+import { requireFence } from '../core/fence.ts';
 import { type ImageId, imageIdSchema } from '../core/images/image-id.ts';
 import { readJsonLines } from '../core/read-json.ts';
 import type { TokenSum } from './prices.ts';
@@ -168,6 +169,8 @@ export async function openCallLog(folder: string, chunk: number): Promise<CallLo
   const own = await readLines(folder, [name]);
   return {
     async append(line, options) {
+      // What was asked before another owner took the run over may be paid for: its answer is kept.
+      if (line.kind === 'sent') await requireFence();
       await appender.append(line, options);
       own.push(line);
     },

@@ -7,6 +7,7 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { openJsonLines } from '../core/append-json-lines.ts';
+import { requireFence } from '../core/fence.ts';
 import { readJsonLines } from '../core/read-json.ts';
 
 const amount = z.number().nonnegative();
@@ -48,9 +49,10 @@ const ledgerFolder = (runDirectory: string) => join(runDirectory, ledgerFolderNa
 const ownFile = `${randomBytes(6).toString('hex')}.jsonl`;
 let lastAppend: Promise<void> = Promise.resolve();
 
-/** Adds an entry; resolves when it is on the disk. */
+/** Adds an entry; resolves when it is on the disk. @throws InputError when the run has another owner by now */
 export function appendToLedger(runDirectory: string, entry: LedgerEntry): Promise<void> {
   const append = async () => {
+    await requireFence();
     const lines = await openJsonLines(join(ledgerFolder(runDirectory), ownFile));
     try {
       await lines.append(entry);

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
+import { requireFence } from '../fence.ts';
 import { joinInside } from '../inside.ts';
 import { emptyRecord } from '../records.ts';
 import { type RecordedFiles, readRecord, writeRecord } from './folder-record.ts';
@@ -30,6 +31,7 @@ export async function commitRunFiles(copy: CopyOfRun): Promise<void> {
       if (content !== undefined && content.sha256 !== known?.sha256) changed[path] = content;
     }
     if (Object.keys(changed).length === 0) return;
+    await requireFence();
     const stored = await readRecord(store, recordKey(copy, ''));
     const theirs = stored?.record.files ?? {};
     // Otherwise other machines wrote since this one looked.

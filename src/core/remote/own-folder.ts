@@ -3,6 +3,7 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
+import { requireFence } from '../fence.ts';
 import { hashFile } from '../hash.ts';
 import { joinInside } from '../inside.ts';
 import { inputsHashIn, manifestName, outputFile, readManifest } from '../manifest.ts';
@@ -62,6 +63,7 @@ export async function ownFolder(copy: CopyOfRun, folder: string): Promise<OwnFol
   );
 
   const write = async (record: Pick<FolderRecord, 'state' | 'inputsHash' | 'files'>): Promise<boolean> => {
+    await requireFence();
     const whole = { ...record, attempt, host: hostname(), at: new Date().toISOString() };
     const version = await writeRecord(store, recordKey(copy, folder), whole, last);
     if (version === undefined) return false;

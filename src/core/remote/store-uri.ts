@@ -56,6 +56,22 @@ export function parseStoreUri(uri: string): StoreUri {
   });
 }
 
+/** `s3://bucket/prefix/runs/<run>` */
+export function runUri(store: string, run: string): string {
+  return `${store.replace(/\/+$/, '')}/runs/${run}`;
+}
+
+/** Its parts. @throws InputError when it is none */
+export function splitRunUri(uri: string): { store: string; run: string } {
+  const [, store, run] = /^(s3:\/\/.+)\/runs\/([^/]+)$/.exec(uri) ?? [];
+  if (store !== undefined && run !== undefined) return { store, run };
+  throw new InputError({
+    file: uri,
+    problem: 'is not the address of a run in a store',
+    remedy: 'Write s3://bucket/prefix/runs/<run>, as `dataengine watch` shows it',
+  });
+}
+
 /** The path of a reference to this machine's disk. @throws InputError for an address that has none */
 export function localPath(reference: string): string {
   if (!reference.startsWith('file:')) return reference;

@@ -14,6 +14,7 @@ import { claimCopy } from './run-claim.ts';
 import { type CopyOfRun, folderName, recordKey } from './run-copy.ts';
 import { finishedFolders, type RunRules } from './run-files.ts';
 import { createS3Client, openS3Store } from './s3-store.ts';
+import { splitRunUri } from './store-uri.ts';
 import { type SyncedFiles, syncedFiles } from './synced-files.ts';
 
 /** Between uploads of what the work has made so far. */
@@ -37,21 +38,6 @@ export interface StoredWork {
   signal: AbortSignal;
   /** Called while a large file is transferred. */
   onTransfer?: CopyOfRun['onTransfer'];
-}
-
-/** `s3://bucket/prefix/runs/<run>` */
-export function runUri(store: string, run: string): string {
-  return `${store.replace(/\/+$/, '')}/runs/${run}`;
-}
-
-function splitRunUri(uri: string): { store: string; run: string } {
-  const [, store, run] = /^(s3:\/\/.+)\/runs\/([^/]+)$/.exec(uri) ?? [];
-  if (store !== undefined && run !== undefined) return { store, run };
-  throw new InputError({
-    file: uri,
-    problem: 'is not the address of a run in a store',
-    remedy: 'Write s3://bucket/prefix/runs/<run>, as `dataengine watch` shows it',
-  });
 }
 
 /**
@@ -190,7 +176,7 @@ export async function pullRun(
 
 /**
  * Saves every two seconds, never twice at the same time. What can't be saved now is saved later; the work is stopped only
- * when another attempt has taken over.
+ * when another attempt, or another owner of the run, has taken over.
  */
 function saveMeanwhile(save: () => Promise<void>): { failed: AbortSignal; stop: () => Promise<void> } {
   const failed = new AbortController();
@@ -198,7 +184,7 @@ function saveMeanwhile(save: () => Promise<void>): { failed: AbortSignal; stop: 
   const timer = setInterval(() => {
     running ??= save()
       .catch((error: unknown) => {
-        if ((error as Error).name === 'StepTakenElsewhere') failed.abort(error);
+        if (['StepTakenElsewhere', 'NotOwner'].includes((error as Error).name)) failed.abort(error);
       })
       .finally(() => {
         running = undefined;
