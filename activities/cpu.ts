@@ -2,11 +2,12 @@
  * The activities of the CPU workers.
  */
 import { Context } from '@temporalio/activity';
+import { checkNewRun } from '../src/round/open-run.ts';
 import { type CpuActivities, cpuTasks } from './cpu-tasks.ts';
 import { withHeartbeat } from './heartbeat.ts';
+import { claimForWorkflow } from './owner.ts';
 import { type PrepareRunInput, runToStart } from './prepare-run.ts';
 import { type StepReference, withParsedInputs } from './references.ts';
-import { claimForWorkflow } from './owner.ts';
 import { type ActivityDependencies, asActivity, asStep, runTask, type TaskHost, type TaskOptions } from './run-step.ts';
 
 export type { CpuActivities };
@@ -15,8 +16,7 @@ export type { CpuActivities };
 export function createCpuActivities(dependencies: ActivityDependencies): CpuActivities {
   const activities = Object.entries(cpuTasks).map(([name, task]) => {
     const work = task as unknown as (input: unknown, host: TaskHost) => Promise<unknown>;
-    const compute = (input: unknown, options: TaskOptions) =>
-      runTask(dependencies, name, work, input, options);
+    const compute = (input: unknown, options: TaskOptions) => runTask(dependencies, name, work, input, options);
     const start = (input: unknown, claim: () => Promise<number | undefined>) =>
       asActivity(() =>
         withHeartbeat(0, async (onProgress) => {
@@ -35,10 +35,14 @@ export function createCpuActivities(dependencies: ActivityDependencies): CpuActi
 }
 
 /** Before anything is written: the config of another workflow's run is not to be replaced. */
-async function claimNewRun(input: PrepareRunInput, { settings }: ActivityDependencies): Promise<number | undefined> {
+async function claimNewRun(
+  input: PrepareRunInput,
+  { extensions, settings }: ActivityDependencies,
+): Promise<number | undefined> {
   const { workflowExecution: owner } = Context.current().info;
   if (owner === undefined) return undefined;
-  const { reference: runDirectory } = await runToStart(input, settings);
+  const { config, reference: runDirectory } = await runToStart(input, settings);
+  await checkNewRun(config, { extensions, access: settings });
   const { takeover } = input;
   return claimForWorkflow({ runDirectory, owner, startsAnew: true, takeover }, settings);
 }

@@ -7,7 +7,7 @@ import { claimRun } from '../src/round/owner/claim.ts';
 import type { WorkflowOwner } from '../src/round/owner/owner.ts';
 import { openOwnerPlace } from '../src/round/owner/owner-place.ts';
 import { clusterOf, isCurrent, isRunning } from '../src/round/owner/temporal-executions.ts';
-import type { OwnerReference } from '../workflows/inputs.ts';
+import type { OwnerReference } from '../workflows/owner-reference.ts';
 
 interface OwnClaim {
   /** Path of the run's folder, or its URI. */

@@ -12,11 +12,11 @@ import type { Verdict } from '../src/round/gate/gate.ts';
 import { endpointEvaluationInputSchema } from '../workflows/endpoint-input.ts';
 import {
   dataEngineInputSchema,
-  ownerReferenceSchema,
   parseInput,
   promptOptimizationInputSchema,
   roundSummarySchema,
 } from '../workflows/inputs.ts';
+import { ownerReferenceSchema } from '../workflows/owner-reference.ts';
 
 const count = z.int().nonnegative();
 const id = z.string().min(1).max(1000);

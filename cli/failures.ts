@@ -25,7 +25,7 @@ export class Interrupted extends Error {
 }
 
 /** The names of `InputError` and its kinds, as activities report them. */
-const inputFailures = new Set(['InputError', 'OutOfBudget']);
+const inputFailures = new Set(['InputError', 'OutOfBudget', 'NotOwner']);
 
 /** The first cause in a chain of Temporal failures; an error of ours stays as it is. */
 export function rootCause(error: unknown): unknown {

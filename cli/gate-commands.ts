@@ -10,7 +10,8 @@ import { addTakeoverOption, type TakeoverOption } from './own-run.ts';
 import { runStepCommand } from './step-commands.ts';
 import { ask, update, withClient } from './temporal-client.ts';
 
-type GateOptions = ConfigOptions & TakeoverOption & { round: number; accept?: boolean; reject?: boolean; comment?: string };
+type GateOptions = ConfigOptions &
+  TakeoverOption & { round: number; accept?: boolean; reject?: boolean; comment?: string };
 
 /** Adds `dataengine gate` and `dataengine approve`. */
 export function addGateCommands(program: Command, signal: AbortSignal): void {

@@ -26,10 +26,12 @@ export async function ownRun<R>(
   { takeover = false }: TakeoverOption,
   work: (epoch: number | undefined) => Promise<R>,
 ): Promise<R> {
-  const { newRunReference } = await import('../src/round/open-run.ts');
+  const { checkNewRun, newRunReference } = await import('../src/round/open-run.ts');
   const { openOwnerPlace } = await import('../src/round/owner/owner-place.ts');
   const { claimRun, releaseRun } = await import('../src/round/owner/claim.ts');
   const { thisProcess } = await import('../src/round/owner/owner.ts');
+  const { extensions } = await import('../workers/extensions.ts');
+  await checkNewRun(config, { extensions });
   const place = await openOwnerPlace(newRunReference(config, runName), { access: undefined, starts: true });
   if (place === undefined) return work(undefined);
   const epoch = await claimRun(place, {

@@ -16,8 +16,8 @@ import { type DataEngineInput, type DataEngineState, dataEngineInputSchema, pars
 import { MessageHandlers } from './message-handlers.ts';
 import type { DataEngineResult } from './messages.ts';
 import { notify, roundNotification } from './notifications.ts';
-import { dataEngineRound } from './round.ts';
 import { thisExecution } from './owner.ts';
+import { dataEngineRound } from './round.ts';
 import { handleRunMessages } from './run-handlers.ts';
 import { RunState } from './run-state.ts';
 import { roundSearchAttributes } from './search-attributes.ts';

@@ -13,6 +13,7 @@ import type { Stop } from '../src/evaluation/stop-rules.ts';
 import type { GenerationPlan } from '../src/round/asking/plan.ts';
 import type { Verdict } from '../src/round/gate/gate.ts';
 import { defineCarriedState, isRecord } from './carried-state.ts';
+import { executionSchema, ownerReferenceSchema } from './owner-reference.ts';
 
 // The sandbox has no `eval`, which the compiled parsers of zod need.
 z.config({ jitless: true });
@@ -37,14 +38,6 @@ export type Pause = z.output<typeof pauseSchema>;
 export const pauseSchema = z.strictObject({
   /** Given by the person. */
   reason: z.string().optional(),
-});
-
-/** The executions that work on a run: activities hand on whose they are. */
-export type OwnerReference = z.output<typeof ownerReferenceSchema>;
-const executionSchema = z.strictObject({ workflowId: text, runId: text });
-export const ownerReferenceSchema = executionSchema.extend({
-  /** Absent for what the run does itself. */
-  round: executionSchema.optional(),
 });
 
 // What workflows hand to each other may have fields of a newer version, which are left out; what a person writes may not.

@@ -3,7 +3,7 @@
  * what the old ones left behind is told apart by them.
  */
 import { workflowInfo } from '@temporalio/workflow';
-import type { OwnerReference } from './inputs.ts';
+import type { OwnerReference } from './owner-reference.ts';
 
 /** This execution. */
 export function thisExecution(): { workflowId: string; runId: string } {

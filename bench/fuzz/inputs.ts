@@ -93,6 +93,8 @@ const generation = {
   finishEarly: false,
 };
 
+const execution = { workflowId: 'tuesday', runId: '0190' };
+
 const endpoint = {
   endpoint: 'http://127.0.0.1:9/v1',
   modelName: 'toy',
@@ -120,14 +122,22 @@ const workflows: [name: string, schema: z.ZodType, example: object][] = [
       rounds: 2,
       more: 1,
       samplingStrategy: 'adaptive',
+      takeover: true,
       state: { version: 2, plan, nextRound: 1, rounds: [roundSummary], paused: { reason: 'x' } },
     },
   ],
-  ['dataEngineRound', roundInputSchema, { plan, round: 1, paused: {} }],
+  ['dataEngineRound', roundInputSchema, { plan, round: 1, owner: execution, paused: {} }],
   [
     'dataEngineGeneration',
     generationInputSchema,
-    { runDirectory: '/work/runs/demo', round: 1, queues: { cpu: 'c', teacher: 't' }, state: generation, paused: false },
+    {
+      runDirectory: '/work/runs/demo',
+      round: 1,
+      queues: { cpu: 'c', teacher: 't' },
+      owner: { ...execution, round: execution },
+      state: generation,
+      paused: false,
+    },
   ],
   [
     'dataEnginePromptOptimization',
@@ -178,11 +188,11 @@ const workflowTargets = workflows.map(([name, schema, example]) =>
   }),
 );
 
-const step = { runDirectory: 'runs/demo', round: 0 };
+const step = { runDirectory: 'runs/demo', round: 0, owner: { ...execution, round: execution } };
 const prepare = { config: 'configs/demo.yaml', run: 'demo', seed: 1, rounds: 1, workflowId: 'w' };
 /** An input of each activity that takes more than a step. */
 const activityInputs: Record<string, object> = {
-  prepareRun: { ...prepare, dataRoot: 'data', samplingStrategy: 'uniform', scheduledBy: 's' },
+  prepareRun: { ...prepare, dataRoot: 'data', samplingStrategy: 'uniform', scheduledBy: 's', takeover: false },
   preparePromptOptimization: { config: 'configs/demo.yaml', samples: 4, forRun: 'demo', workflowId: 'w' },
   recordRound: { ...step, summary: roundSummary },
   recordTopUp: { ...step, id: 'x', amount: 5 },

@@ -62,6 +62,7 @@ export function addPretrainCommand(program: Command, signal: AbortSignal): void 
         const { loss } = await makeStage1(scenesDomain, output, STAGE1, work, {
           progress: (progress) => display.show('pretrain', progress),
           checkpoint: () => {},
+          requireFence: () => undefined,
           note: (message) => process.stderr.write(`${message}\n`),
           signal,
         });

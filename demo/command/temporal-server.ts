@@ -89,7 +89,7 @@ async function clusterAt(address: string): Promise<string | undefined> {
     const connection = await Connection.connect({ address, connectTimeout: '2 seconds' });
     try {
       await connection.workflowService.describeNamespace({ namespace: 'default' });
-      return (await connection.workflowService.getClusterInfo({})).clusterId;
+      return (await connection.workflowService.getClusterInfo({})).clusterId || 'unknown';
     } finally {
       await connection.close();
     }

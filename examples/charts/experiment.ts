@@ -72,7 +72,9 @@ async function runRounds(seed: number, arm: Arm, teacher: string, round0?: RunDi
     // Rounds are compared at equal numbers of steps and requests: none is set aside.
     gate: { ...loaded.gate, policy: 'always' as const },
   };
-  const { directory: run, config } = await freezeConfig(wanted, `seed-${seed}-${arm}`, { runsDirectory: join(work, 'runs') });
+  const { directory: run, config } = await freezeConfig(wanted, `seed-${seed}-${arm}`, {
+    runsDirectory: join(work, 'runs'),
+  });
   if (round0) await cp(roundDirectory(round0, 0), roundDirectory(run, 0), { recursive: true });
   const contextOf = (round: number): StepContext => ({
     config,

@@ -16,6 +16,7 @@ const { loss } = await makeStage1(chartsDomain, output, CHARTS_STAGE1, '.cache/c
     if (step % 100 === 0) console.error(`step ${step} of ${steps}, loss ${now?.toFixed(3)}`);
   },
   checkpoint: () => {},
+  requireFence: () => undefined,
   note: (message) => console.error(message),
   signal: stop.signal,
 });

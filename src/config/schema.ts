@@ -25,7 +25,9 @@ export const configSchema = z
       .string()
       .regex(runNamePattern, runNameRule)
       .optional()
-      .describe("The run's name, the folder under runsDirectory."),
+      .describe(
+        "The run's name, the folder under runsDirectory. Default: the workflow's id; of commands, the name of the config's file.",
+      ),
     seed: z
       .int()
       .nonnegative()

@@ -101,7 +101,7 @@ async function refuseNewer(file: string): Promise<void> {
  * } });
  */
 export async function runStepOnce(
-  input: StepToRun & { work: () => Promise<StepResult> },
+  input: StepToRun & { work: (started: { /** Its id. */ attempt: string }) => Promise<StepResult> },
 ): Promise<{ manifest: Manifest; skipped: boolean }> {
   const { directory, step, inputs, work, now = () => new Date() } = input;
   const inputsHash = hashValue({ step, inputs });
@@ -110,7 +110,7 @@ export async function runStepOnce(
   if ('manifest' in started) return { manifest: started.manifest, skipped: true };
   const { startedAt, attempt } = started;
 
-  const { outputs, metrics } = await work();
+  const { outputs, metrics } = await work({ attempt });
 
   const manifest: Manifest = {
     schemaVersion: 1,

@@ -10,8 +10,8 @@ import { isRemote, localPath, runUri } from '../core/remote/store-uri.ts';
 import { openRunDirectory, type RunDirectory } from '../core/run-directory.ts';
 import { findTeacher } from '../teacher/providers/index.ts';
 import { prepareDataSources } from './data-sources.ts';
-import { openOwnerPlace } from './owner/owner-place.ts';
 import { freezeConfig, readFrozenConfig, withAbsolutePaths } from './frozen-config.ts';
+import { openOwnerPlace } from './owner/owner-place.ts';
 import type { StepContext } from './step-context.ts';
 import { storeRules } from './store-rules.ts';
 
@@ -35,11 +35,7 @@ const reportedBytes = 50e6;
  * @param reference absolute path of its folder, or its URI
  * @throws InputError when there is no such run, it may not be touched, or it is named by the folder of its copy
  */
-export async function withRun<R>(
-  reference: string,
-  given: RunWork,
-  work: (run: OpenRun) => Promise<R>,
-): Promise<R> {
+export async function withRun<R>(reference: string, given: RunWork, work: (run: OpenRun) => Promise<R>): Promise<R> {
   return withFence(await fenceOf(reference, given), () => openRun(reference, given, work));
 }
 
@@ -126,11 +122,8 @@ export async function withNewRun<R>(
   given: RunWork,
   work: (run: OpenRun) => Promise<R>,
 ): Promise<R> {
-  const reference = newRunReference(config, name);
-  const fence = await fenceOf(reference, given);
-  // Work that does not own a run leaves its config to the owner.
-  const isOthers = fence === undefined && (await isOwned(reference, given));
-  return withFence(fence, () => startRun(config, name, { ...given, isOthers }, work));
+  const fence = await fenceOf(newRunReference(config, name), given);
+  return withFence(fence, () => startRun(config, name, given, work));
 }
 
 /** How a run of this name will be opened. @throws InputError when the name can't be a folder's */
@@ -139,7 +132,26 @@ export function newRunReference({ store, runsDirectory }: Config, name: string):
   return store === undefined ? root : runUri(store, name);
 }
 
-async function isOwned(reference: string, { access }: RunWork): Promise<boolean> {
+/**
+ * What can be refused of a run before anything is written: otherwise a misspelled provider would be noticed only after a finetune.
+ *
+ * @returns where runs and caches are on this machine
+ * @throws InputError when the store or a path may not be touched, or the config's teacher is not there
+ */
+export async function checkNewRun(
+  config: Config,
+  { extensions, access }: Pick<RunWork, 'extensions' | 'access'>,
+): Promise<Partial<Pick<Config, 'runsDirectory' | 'cacheDirectory'>>> {
+  findTeacher(config.teacher, extensions.teacherProviders);
+  const places = config.store === undefined ? cacheOf(access) : placesOf(access);
+  await requireConfigPaths(access, { ...config, ...places });
+  if (config.store !== undefined) requireStoreAccess(access, config.store);
+  return places ?? {};
+}
+
+/** Work that does not own a run leaves its config to the owner. */
+async function isOthers(reference: string, { access, epoch }: RunWork): Promise<boolean> {
+  if (epoch !== undefined) return false;
   const owner = (await (await openOwnerPlace(reference, { access }))?.read())?.owner;
   return owner !== undefined && owner.kind !== 'nobody';
 }
@@ -147,19 +159,17 @@ async function isOwned(reference: string, { access }: RunWork): Promise<boolean>
 async function startRun<R>(
   config: Config,
   name: string,
-  { owns, signal, onProgress, extensions, access, isOthers }: RunWork & { isOthers: boolean },
+  given: RunWork,
   work: (run: OpenRun) => Promise<R>,
 ): Promise<R> {
-  // Before anything is written: otherwise a misspelled provider would be noticed only after a finetune.
-  findTeacher(config.teacher, extensions.teacherProviders);
-  const places = config.store === undefined ? cacheOf(access) : placesOf(access);
-  await requireConfigPaths(access, { ...config, ...places });
+  const { owns, signal, onProgress, extensions, access } = given;
+  const places = await checkNewRun(config, given);
   if (config.store === undefined) {
     await refuseCopy(openRunDirectory(resolve(config.runsDirectory), name).root);
-    const { config: frozen, directory } = await freezeConfig(config, name, { isOthers });
+    const keeps = { isOthers: await isOthers(newRunReference(config, name), given) };
+    const { config: frozen, directory } = await freezeConfig(config, name, keeps);
     return work({ config: { ...frozen, ...places }, run: directory, signal, extensions, access });
   }
-  requireStoreAccess(access, config.store);
   const { openStore, requireConditionalWrites, withStoredRun } = await loadStores();
   const uri = runUri(config.store, name);
   await requireConditionalWrites(
@@ -178,8 +188,8 @@ async function startRun<R>(
       owns: async (run) => owns?.({ config: here, run }) ?? [],
     },
     async (run, stopped) => {
-      const { runsDirectory } = here;
-      const { config: frozen } = await freezeConfig(config, name, { runsDirectory, isOthers });
+      const keeps = { runsDirectory: here.runsDirectory, isOthers: await isOthers(uri, given) };
+      const { config: frozen } = await freezeConfig(config, name, keeps);
       return transfers.silenced(() =>
         work({ config: { ...frozen, ...places }, run, signal: stopped, extensions, access }),
       );

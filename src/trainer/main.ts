@@ -48,7 +48,7 @@ async function main(): Promise<void> {
   process.once('SIGTERM', () => abort.abort(new Error('stopped by SIGTERM')));
   const job = readJobSpec(file);
   sendMessage({ type: 'started' });
-  const outcome = await runJob(job, protocolReporter(abort.signal));
+  const outcome = await runJob(job, protocolReporter(abort.signal, job.fence));
   sendMessage({ type: 'done', ...outcome });
 }
 

@@ -7,6 +7,7 @@
  * - SIGTERM asks it to stop soon (write a checkpoint if that is quick); SIGKILL follows after a grace period.
  * - It leads a process group of its own, so that helpers it starts (torchrun's ranks) are stopped with it.
  * - A finetune job started again on the same `output` resumes from the newest checkpoint there.
+ * - Before each write it looks at the job's `fence`: it may have been stopped, on another host say, while others went on.
  *
  * Nothing here is TensorFlow's: `torchrun` fits the same protocol.
  */
@@ -60,9 +61,22 @@ export const imageFieldsSchema = z
   .optional();
 const image = imageFieldsSchema;
 
+/** By which a trainer knows that its work is no longer wanted: it then fails, and writes nothing more. */
+export type JobFence = NonNullable<z.output<typeof fence>>;
+const fence = z
+  .strictObject({
+    /** A JSON file whose `attempt` must be this one. */
+    started: z.string(),
+    attempt: z.string(),
+    /** A file that is there once the run has another owner. */
+    lost: z.string().optional(),
+  })
+  .optional();
+
 /** Finetunes LoRA adapters; `output` receives the adapter (PEFT), `checkpoints/`, `tensorboard/` and `loss.jsonl`. */
 export const finetuneJobSchema = z.strictObject({
   kind: z.literal('finetune'),
+  fence,
   model: z.string(),
   family,
   exif,
@@ -151,6 +165,7 @@ export const finetuneJobSchema = z.strictObject({
 /** Writes `model` + `adapter` as one model directory and checks it against the unmerged pair on a few samples. */
 export const mergeJobSchema = z.strictObject({
   kind: z.literal('merge'),
+  fence,
   model: z.string(),
   family,
   exif,
@@ -169,6 +184,7 @@ export const mergeJobSchema = z.strictObject({
 /** Ranks the answers of questions, and has answers written; `output` has an `EvaluationAnswer` a line. */
 export const evaluateJobSchema = z.strictObject({
   kind: z.literal('evaluate'),
+  fence,
   model: z.string(),
   family,
   exif,
@@ -191,6 +207,7 @@ export const evaluateJobSchema = z.strictObject({
  */
 export const embedJobSchema = z.strictObject({
   kind: z.literal('embed'),
+  fence,
   model: z.string(),
   family,
   exif,
@@ -203,6 +220,7 @@ export const embedJobSchema = z.strictObject({
 /** Counts the tokens of samples as a finetune would train on them; `output` has a `MeasuredSample` a line. */
 export const measureJobSchema = z.strictObject({
   kind: z.literal('measure'),
+  fence,
   model: z.string(),
   family,
   exif,

@@ -1,9 +1,9 @@
 /**
  * The trainer's half of the protocol, for trainers written in TypeScript.
  */
-import { readFileSync, writeSync } from 'node:fs';
+import { existsSync, readFileSync, writeSync } from 'node:fs';
 import { parseJson } from '../core/read-json.ts';
-import { type JobSpec, jobSpecSchema, type Progress, type TrainerMessage } from './protocol.ts';
+import { type JobFence, type JobSpec, jobSpecSchema, type Progress, type TrainerMessage } from './protocol.ts';
 
 /** How a job reports to whoever runs it. */
 export interface JobReporter {
@@ -11,6 +11,8 @@ export interface JobReporter {
   checkpoint(checkpoint: { step: number; uri: string }): void;
   /** A line for the log. */
   note(message: string): void;
+  /** Called before each write. @throws Error when another attempt, or another owner of the run, has taken over */
+  requireFence(): void;
   /** Aborted when the job should stop. */
   signal: AbortSignal;
 }
@@ -18,10 +20,11 @@ export interface JobReporter {
 const PROGRESS_INTERVAL_MILLISECONDS = 200;
 
 /** Reports to the parent process: notes on standard error, the rest as messages. */
-export function protocolReporter(signal: AbortSignal): JobReporter {
+export function protocolReporter(signal: AbortSignal, fence?: JobFence): JobReporter {
   let sent = 0;
   return {
     signal,
+    requireFence: () => requireFence(fence),
     note: (message) => process.stderr.write(`${message}\n`),
     checkpoint: (checkpoint) => sendMessage({ type: 'checkpoint', ...checkpoint }),
     progress: (progress) => {
@@ -31,6 +34,23 @@ export function protocolReporter(signal: AbortSignal): JobReporter {
       sendMessage({ type: 'progress', ...progress });
     },
   };
+}
+
+function requireFence(fence: JobFence | undefined): void {
+  if (fence === undefined) return;
+  const { started, attempt, lost } = fence;
+  if (lost !== undefined && existsSync(lost))
+    throw new Error(`the run has another owner (${lost}): nothing is written`);
+  if (attemptIn(started) !== attempt) throw new Error(`another attempt has started (${started}): nothing is written`);
+}
+
+function attemptIn(file: string): unknown {
+  try {
+    return (JSON.parse(readFileSync(file, 'utf8')) as { attempt?: unknown } | null)?.attempt;
+  } catch {
+    // Gone: the step is finished.
+    return undefined;
+  }
 }
 
 /**

@@ -195,7 +195,8 @@ describe('the configs that ship', async () => {
 
   it.each(files)('%s is valid', async (file) => {
     const config = await loadConfig(join('configs', file));
-    expect(config.run).toBe(file.replace('.yaml', ''));
+    // The same config may be run under several names.
+    expect(config.run).toBeUndefined();
   });
 
   it("minigpt4-7b.yaml says the defaults, but for the reference's 4 GPUs in one batch", async () => {

@@ -21,7 +21,8 @@ const stopped = new AsyncLocalStorage<Stop>();
 
 vi.mock('node:fs/promises', async (original) => {
   const real = await original<Record<string, unknown>>();
-  const stopping = (operation: (...given: unknown[]) => Promise<unknown>) =>
+  const stopping =
+    (operation: (...given: unknown[]) => Promise<unknown>) =>
     async (...given: unknown[]) => {
       const stop = stopped.getStore();
       if (stop !== undefined) {
@@ -59,10 +60,12 @@ function attempt(directory: string, text = 'hello') {
 async function stopAt(at: number, directory: string) {
   const [reached, goOn] = [gate(), gate()];
   const stop = { operations: 0, at, reached: reached.open, goOn: goOn.opened };
-  const late = stopped.run(stop, () => attempt(directory)).then(
-    () => 'done',
-    (error: Error) => error.name,
-  );
+  const late = stopped
+    .run(stop, () => attempt(directory))
+    .then(
+      () => 'done',
+      (error: Error) => error.name,
+    );
   await Promise.race([reached.opened, late]);
   const isStopped = stop.operations >= at;
   await attempt(directory);

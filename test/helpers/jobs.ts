@@ -28,6 +28,7 @@ export function recordingReporter(stopAfterStep?: number): RecordingReporter {
     notes,
     signal: abort.signal,
     note: (message) => notes.push(message),
+    requireFence: () => undefined,
     checkpoint: (checkpoint) => checkpoints.push(checkpoint),
     progress: ({ phase, step }) => {
       if (phase !== undefined) return;

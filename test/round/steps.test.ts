@@ -144,7 +144,12 @@ describe('the rules for the store', () => {
   it('distinguish the files of the run itself from those of its steps', () => {
     const ofRun = ['config.json', 'dataset-versions/', 'dataset-versions/log.jsonl', 'round-1/', 'round-1/round.json'];
     const others = ['ledger/', 'embeddings/', 'embedding-shards/', 'prepared-data/', 'benchmark-images/'];
-    const ofSteps = ['round-1/sample/', 'round-1/verify_calls/', 'round-1/generate_calls/', 'round-1/DataEngine_round1_data.json'];
+    const ofSteps = [
+      'round-1/sample/',
+      'round-1/verify_calls/',
+      'round-1/generate_calls/',
+      'round-1/DataEngine_round1_data.json',
+    ];
     expect(ofRun.filter((path) => !storeRules.isOfRun(path))).toEqual([]);
     expect([...others, ...ofSteps].filter((path) => storeRules.isOfRun(path))).toEqual([]);
   });

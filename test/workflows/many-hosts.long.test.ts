@@ -16,6 +16,7 @@ import { bucket, s3Server } from '../../bench/support/s3-server.ts';
 import type { OwnedProcess } from '../../demo/command/child-process.ts';
 import { projectFile } from '../../src/core/files.ts';
 import { readManifest } from '../../src/core/manifest.ts';
+import { runUri } from '../../src/core/remote/store-uri.ts';
 import { openStore, pullRun } from '../../src/core/remote/stored-run.ts';
 import { storeRules } from '../../src/round/store-rules.ts';
 import type { DataEngineResult } from '../../workflows/messages.ts';

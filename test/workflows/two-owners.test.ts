@@ -126,7 +126,9 @@ test('an owner of another cluster counts as working; a workflow that its own clu
     const elsewhere = { kind: 'workflow', cluster: 'elsewhere', namespace: 'default', workflowId: 'x', runId: 'y' };
     await mkdir(join(root, 'owners'), { recursive: true });
     await writeFile(join(root, 'owners', '1.json'), JSON.stringify({ ...record, owner: elsewhere }));
-    expect(await failureOf((await start('late')).result())).toMatch(/workflow x \(namespace default, cluster elsewhere\)/);
+    expect(await failureOf((await start('late')).result())).toMatch(
+      /workflow x \(namespace default, cluster elsewhere\)/,
+    );
     await (await start('taking', { takeover: true })).result();
     const { owner: taken, epoch } = await owner();
     expect(taken).toMatchObject({ workflowId: 'taking' });
@@ -163,8 +165,7 @@ test('a run that continues as new goes on as its own; work of an execution that 
 });
 
 test('a step by hand is refused while a workflow works on the run, and takes it over when told to', async () => {
-  const { connection } = environment.temporal;
-  const address = String((connection as unknown as { options: { address: string } }).options.address);
+  const { address } = environment.temporal;
   await workOn('by-hand', async ({ start, untilFinetuning, letGo, config, owner }) => {
     const first = await start('working');
     await untilFinetuning();

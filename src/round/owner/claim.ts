@@ -2,7 +2,15 @@
  * Takes a run, before anything is written into it.
  */
 import { hasEnded } from './local-servers.ts';
-import { covers, describeOwner, isRunningProcess, isSameWorkflow, NotOwner, type RunOwner, type WorkflowOwner } from './owner.ts';
+import {
+  covers,
+  describeOwner,
+  isRunningProcess,
+  isSameWorkflow,
+  NotOwner,
+  type RunOwner,
+  type WorkflowOwner,
+} from './owner.ts';
 import type { OwnerPlace } from './owner-place.ts';
 
 export interface Claim {
@@ -43,7 +51,7 @@ async function requireClaim(place: OwnerPlace, before: RunOwner | undefined, cla
       remedy: 'Nothing is to be done where a later execution runs',
     });
   }
-  if (before === undefined || before.kind === 'nobody' || isSameWorkflow(before, owner)) return;
+  if (before === undefined || isSameWorkflow(before, owner)) return;
   if (!startsAnew) {
     throw new NotOwner({
       file: place.file,
@@ -51,7 +59,7 @@ async function requireClaim(place: OwnerPlace, before: RunOwner | undefined, cla
       remedy: 'Start a workflow on the run to continue it',
     });
   }
-  if (takeover) return;
+  if (takeover || before.kind === 'nobody') return;
   if (!(await works(place, before, claim))) return;
   throw new NotOwner({
     file: place.file,

@@ -6,10 +6,7 @@ import type { WorkflowOwner } from './owner.ts';
 /** The calls, as `client.workflowService` has them. */
 export interface ExecutionService {
   getClusterInfo(request: object): Promise<{ clusterId?: string | null }>;
-  describeWorkflowExecution(request: {
-    namespace: string;
-    execution: { workflowId: string };
-  }): Promise<{
+  describeWorkflowExecution(request: { namespace: string; execution: { workflowId: string } }): Promise<{
     workflowExecutionInfo?: { status?: number | null; execution?: { runId?: string | null } | null } | null;
   }>;
 }

@@ -3,10 +3,11 @@
  */
 import { join } from 'node:path';
 import type { Config } from '../../config/schema.ts';
+import { fenceFile } from '../../core/fence.ts';
 import { fileExists } from '../../core/files.ts';
 import { InputError } from '../../core/input-error.ts';
 import type { Manifest, StepResult } from '../../core/manifest.ts';
-import { runStepOnce } from '../../core/manifest.ts';
+import { runStepOnce, startedName } from '../../core/manifest.ts';
 import { familyOf, promptFormWith } from '../../model/families/index.ts';
 import type { TokenBoundaries } from '../../model/families/prompt-form.ts';
 import { readEndTokens } from '../../model/files/generation-config.ts';
@@ -67,8 +68,9 @@ export async function runTrainerStep({
     directory,
     step,
     inputs: { ...inputs, ...inputsOfTrainer(context.config, trainer) },
-    work: async () => {
-      const outcome = await runJob(context, directory, { ...(await prepare()), exif }, trainer);
+    work: async ({ attempt }) => {
+      const fence = { started: join(directory, startedName), attempt, lost: fenceFile() };
+      const outcome = await runJob(context, directory, { ...(await prepare()), exif, fence }, trainer);
       return finish === undefined ? outcome : finish(outcome);
     },
   });

@@ -19,7 +19,7 @@ BEST = "best"
 
 def job_hash(job, samples, order):
     """What a checkpoint belongs to: the job without its paths; the same data elsewhere is the same job."""
-    left_out = {"model", "output", "samples", "order", "startAdapter", "checkpointEverySteps", "validation", "validationLoss"}
+    left_out = {"model", "fence", "output", "samples", "order", "startAdapter", "checkpointEverySteps", "validation", "validationLoss"}
     start = job.get("startAdapter")
     content = {
         "version": TRAINER_VERSION,

@@ -27,5 +27,6 @@ def embed(job, reporter, device, sharding):
 
     rows = distributed(files, row_of, Progress(reporter, device, len(files)))
     if dist.get_rank() == 0:
+        reporter.require_fence()
         save_file({"embeddings": torch.stack(rows)}, job["output"])
     return [job["output"]], {"images": len(files)}

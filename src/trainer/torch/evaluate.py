@@ -36,6 +36,7 @@ def evaluate(job, reporter, device, sharding):
             name = question["question_id"]
             text = {"text": texts[name]} if name in texts else {}
             lines.append(f"{json.dumps({'question_id': name, 'losses': losses.get(name, []), **text})}\n")
+        reporter.require_fence()
         write_atomically(job["output"], "".join(lines).encode())
     return [job["output"]], {"questions": len(questions)}
 

@@ -49,6 +49,7 @@ def finetune(job, reporter, device, sharding):
         reporter.note(f"resumed at step {first}")
     # Every rank has read it before rank 0 writes the next.
     dist.barrier()
+    reporter.require_fence()
     log = LossLog(output / "loss.jsonl", curve, rank)
     validation = Validation(job) if job.get("validation") else None
     validation_loss = ValidationLoss(job, validation_sequences(job, model.family, reporter)) if job.get("validationLoss") else None
@@ -57,6 +58,7 @@ def finetune(job, reporter, device, sharding):
         log.flush()
         states = training.states()
         if rank == 0:
+            reporter.require_fence()
             uri = write_checkpoint(output / "checkpoints", job_id, step, states, validated, log.curve)
             reporter.send("checkpoint", step=step, uri=uri)
 
@@ -101,6 +103,7 @@ def finetune(job, reporter, device, sharding):
         norm = training.step(rate)
         tokens += step_tokens
         step += 1
+        reporter.require_fence()
         log.write({"step": step, "loss": loss, "learningRate": rate} | ({} if norm is None else {"gradientNorm": norm}))
         seconds = time.monotonic() - started
         reporter.progress(
@@ -123,6 +126,7 @@ def finetune(job, reporter, device, sharding):
     log.close()
     adapter = {name: parameter for name, (parameter, *_) in training.states().items()} | validated.parameters
     if rank == 0:
+        reporter.require_fence()
         model.module.save_pretrained(output, state_dict=adapter)
         (output / "README.md").unlink(missing_ok=True)
     outputs = ["adapter_model.safetensors", "adapter_config.json", "loss.jsonl"]

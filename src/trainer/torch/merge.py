@@ -27,11 +27,13 @@ def merge(job, reporter, device, sharding):
     model = Model(job["model"], device, job.get("family"), adapt=stored_adapter(job["adapter"]), image=job.get("image"))
     wanted = _answers(model, job)
     reporter.progress(1, 3)
+    reporter.require_fence()
     output.mkdir(parents=True, exist_ok=True)
     model.module.merge_and_unload().save_pretrained(output)
     family = model.family
     # One model in memory at a time.
     del model
+    reporter.require_fence()
     _copy_companions(Path(job["model"]), output)
     write_asking_files(output, family, reporter.note)
     if image := job.get("image"):

@@ -26,8 +26,8 @@ class Stopped(Exception):
 class Reporter:
     """Reports progress and results, on rank 0 only."""
 
-    def __init__(self, rank):
-        self.rank = rank
+    def __init__(self, rank, fence=None):
+        self.rank, self.fence = rank, fence
         self.sent = 0.0
         self.stop_requested = False
         signal.signal(signal.SIGTERM, self._request_stop)
@@ -49,6 +49,24 @@ class Reporter:
             return
         self.sent = now
         self.send("progress", step=step, steps=steps, **figures)
+
+    def require_fence(self):
+        """
+        Called before each write: this process may have been stopped while others went on. Raises RuntimeError when another
+        attempt, or another owner of the run, has taken over.
+        """
+        if self.fence is None or self.rank != 0:
+            return
+        lost, started = self.fence.get("lost"), Path(self.fence["started"])
+        if lost and os.path.exists(lost):
+            raise RuntimeError(f"the run has another owner ({lost}): nothing is written")
+        try:
+            attempt = json.loads(started.read_text("utf8"))["attempt"]
+        except (OSError, ValueError, KeyError):
+            # Gone: the step is finished.
+            attempt = None
+        if attempt != self.fence["attempt"]:
+            raise RuntimeError(f"another attempt has started ({started}): nothing is written")
 
     def note(self, text):
         if self.rank == 0:

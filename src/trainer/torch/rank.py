@@ -27,7 +27,7 @@ def main():
     # torchrun gives each rank a session of its own, so that a signal to the trainer's group would not reach it.
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     job = json.loads(Path(sys.argv[2]).read_text("utf8"))
-    reporter = Reporter(int(os.environ["RANK"]))
+    reporter = Reporter(int(os.environ["RANK"]), job.get("fence"))
     if torch.cuda.is_available():
         device = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
         torch.cuda.set_device(device)

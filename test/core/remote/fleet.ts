@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { bucket } from '../../../bench/support/s3-server.ts';
 import { runStepOnce } from '../../../src/core/manifest.ts';
 import type { RunRules } from '../../../src/core/remote/run-files.ts';
-import { openStore, pullRun, runUri, type StoredWork, withStoredRun } from '../../../src/core/remote/stored-run.ts';
+import { runUri } from '../../../src/core/remote/store-uri.ts';
+import { openStore, pullRun, type StoredWork, withStoredRun } from '../../../src/core/remote/stored-run.ts';
 import type { RunDirectory } from '../../../src/core/run-directory.ts';
 import { temporaryFolder } from '../../helpers/temporary-folder.ts';
 

@@ -12,8 +12,8 @@ import { type Claim, claimRun, releaseRun } from '../../../src/round/owner/claim
 import { noteLocalServer } from '../../../src/round/owner/local-servers.ts';
 import { type RunOwner, thisProcess, type WorkflowOwner } from '../../../src/round/owner/owner.ts';
 import { type OwnerPlace, openOwnerPlace } from '../../../src/round/owner/owner-place.ts';
-import { appendToLedger } from '../../../src/teacher/ledger.ts';
 import { openCallLog } from '../../../src/teacher/call-log.ts';
+import { appendToLedger } from '../../../src/teacher/ledger.ts';
 import { temporaryFolder } from '../../helpers/temporary-folder.ts';
 
 async function aRun() {
@@ -53,7 +53,9 @@ test('a workflow has its run until another execution of it comes: one epoch for 
   ] as const;
   for (const [owner, epoch] of claims) expect(await claimRun(place, claimOf(owner))).toBe(epoch);
   const late = claimRun(place, claimOf(workflow('tuesday', 'a', 'round 0'), { isCurrent: async () => false }));
-  await expect(late).rejects.toThrow(/of an execution of tuesday that does not run any more: it was reset, or has ended/);
+  await expect(late).rejects.toThrow(
+    /of an execution of tuesday that does not run any more: it was reset, or has ended/,
+  );
   await expect(late).rejects.toMatchObject({ name: 'NotOwner' });
 });
 
@@ -94,7 +96,9 @@ test('of a step by hand its process is looked at, by host and start; it gives th
   await once(child, 'exit');
   await claimRun(place, next);
   await claimRun(place, claimOf({ ...killed, host: 'elsewhere' }, { startsAnew: true, takeover: true }));
-  await expect(claimRun(place, next)).rejects.toThrow(/process \d+ on elsewhere\) works on this run, or can't be asked/);
+  await expect(claimRun(place, next)).rejects.toThrow(
+    /process \d+ on elsewhere\) works on this run, or can't be asked/,
+  );
 });
 
 test('the workflows of a server that a command had started for the run have ended with it', async () => {

@@ -10,12 +10,13 @@ import { seededRandom } from '../../../src/core/seeded-random.ts';
 import { writeSafetensors } from '../../../src/model/files/safetensors.ts';
 import type { EvaluationQuestion } from '../../../src/trainer/job-files.ts';
 import type { EmbedJob, EvaluateJob, FinetuneJob, JobSpec, MergeJob } from '../../../src/trainer/protocol.ts';
-import { exitWithParent, readJobSpec, sendMessage } from '../../../src/trainer/trainer-side.ts';
+import { exitWithParent, protocolReporter, readJobSpec, sendMessage } from '../../../src/trainer/trainer-side.ts';
 
 const stepMilliseconds = Number(process.env.DATAENGINE_PRETEND_STEP_MILLISECONDS ?? 1);
 
 async function finetune(job: FinetuneJob): Promise<string[]> {
   const samples = readFileSync(job.samples, 'utf8').trim().split('\n');
+  const { requireFence } = protocolReporter(new AbortController().signal, job.fence);
   const order = JSON.parse(readFileSync(job.order, 'utf8')) as number[];
   if (order.length < job.steps * job.batchSize) throw new Error('the order is too short');
   const checkpoints = join(job.output, 'checkpoints');
@@ -27,6 +28,7 @@ async function finetune(job: FinetuneJob): Promise<string[]> {
   process.stdout.write(`starting at step ${newest} with ${samples.length} samples\n`);
   for (let step = newest + 1; step <= job.steps; step += 1) {
     await sleep(stepMilliseconds);
+    requireFence();
     const loss = 3 / step + seededRandom(job.seed).fork(step).uniform() / 10;
     appendFileSync(lossFile, `${JSON.stringify({ step, loss, learningRate: job.learningRate.peak })}\n`);
     sendMessage({ type: 'progress', step, steps: job.steps, loss });
@@ -35,6 +37,7 @@ async function finetune(job: FinetuneJob): Promise<string[]> {
     copyFileSync(lossFile, uri);
     sendMessage({ type: 'checkpoint', step, uri });
   }
+  requireFence();
   writeFileSync(join(job.output, 'adapter_config.json'), JSON.stringify({ r: job.lora.rank }));
   const weights = {
     name: 'weight',

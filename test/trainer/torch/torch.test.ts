@@ -12,6 +12,12 @@ import { answersIn, type TorchRig, torchRig } from './torch-rig.ts';
 
 vi.setConfig(TORCH_TIMEOUTS);
 
+const lossesOf = (curve: string) =>
+  curve
+    .trim()
+    .split('\n')
+    .map((line) => (JSON.parse(line) as { loss: number }).loss);
+
 describeTorchBesideOurs('minigpt4');
 
 describe.skipIf(!torchIsSetUp)('a finetune under torchrun', () => {
@@ -55,6 +61,26 @@ describe.skipIf(!torchIsSetUp)('a finetune under torchrun', () => {
     expect(maximumDifference(theirs.losses, ours.losses)).toBeLessThan(1e-3);
     const log = await readFile(path.join(job, 'trainer.log'), 'utf8');
     expect(log.match(/bos_token_id is 5, but the tokenizer's begin token has id 0/g)).toHaveLength(1);
+  });
+
+  test('resumes where loss.jsonl is damaged, and writes nothing once another attempt has started', async () => {
+    const output = path.join(rig.folder, 'damaged');
+    await runTorch(rig.job(output), output, { processes: 1 });
+    const curve = await readFile(path.join(output, 'loss.jsonl'), 'utf8');
+    await writeFile(path.join(output, 'loss.jsonl'), 'damaged');
+    const { metrics } = await runTorch(rig.job(output), output, { processes: 1 });
+    expect(metrics.resumedAtStep).toBeGreaterThan(0);
+    expect((await readFile(path.join(output, 'loss.jsonl'), 'utf8')).split('\n')).toHaveLength(
+      curve.split('\n').length,
+    );
+    expect(maximumDifference(await lossesIn(output), lossesOf(curve))).toBeLessThan(1e-4);
+
+    const late = path.join(rig.folder, 'late');
+    const started = path.join(rig.folder, 'started.json');
+    await writeFile(started, JSON.stringify({ attempt: 'the newest' }));
+    const fenced = runTorch(rig.job(late, { fence: { started, attempt: 'this one' } }), late, { processes: 1 });
+    await expect(fenced).rejects.toThrow(/another attempt has started .*started\.json\): nothing is written/);
+    expect(existsSync(path.join(late, 'loss.jsonl'))).toBe(false);
   });
 
   test('that is given invalid input reports it, and is not retried', async () => {

@@ -43,6 +43,7 @@ export async function embed(settings: SettingsOf<EmbedJob>, reporter: JobReporte
     );
     const data = new Float32Array(files.length * width);
     rows.forEach((row, index) => data.set(unitMean(row, width), index * width));
+    reporter.requireFence();
     await writeSafetensors(settings.output, [{ name: 'embeddings', shape: [files.length, width], data }]);
     return { outputs: [settings.output], metrics: { images: files.length } };
   } finally {

@@ -46,6 +46,7 @@ export async function evaluate(settings: SettingsOf<EvaluateJob>, reporter: JobR
     exif,
     tokenized: tokenizedOf(settings.family),
   });
+  reporter.requireFence();
   const soFar = await openAnswersSoFar(settings.output, job);
   const alreadyAnswered = soFar.losses.size + soFar.texts.size;
   try {
@@ -60,7 +61,10 @@ export async function evaluate(settings: SettingsOf<EvaluateJob>, reporter: JobR
       productType,
       exif,
       signal,
-      onTexts: (texts) => soFar.add(texts),
+      onTexts: async (texts) => {
+        reporter.requireFence();
+        await soFar.add(texts);
+      },
       onProgress: (done) => reporter.progress({ step: rankingSteps + Math.ceil((before + done) / batchSize), steps }),
     });
     for (const [id, text] of newTexts) soFar.texts.set(id, text);
@@ -72,6 +76,7 @@ export async function evaluate(settings: SettingsOf<EvaluateJob>, reporter: JobR
     const text = texts.get(question_id);
     return { question_id, losses: losses.get(question_id) ?? [], ...(text !== undefined && { text }) };
   });
+  reporter.requireFence();
   await writeJsonLines(settings.output, lines);
   await soFar.remove();
   return { outputs: [settings.output], metrics: { questions: questions.length, alreadyAnswered } };
@@ -98,7 +103,7 @@ async function rankAnswers(
   model: ModelDirectory,
   questions: readonly EvaluationQuestion[],
   soFar: AnswersSoFar,
-  { signal, note }: JobReporter,
+  { signal, note, requireFence }: JobReporter,
   onProgress: (step: number) => void,
 ): Promise<void> {
   const isOpen = (some: readonly EvaluationQuestion[]) =>
@@ -132,6 +137,7 @@ async function rankAnswers(
         const found = scorer
           .score(batch, images)
           .map((losses, place) => ({ question_id: (ofBatch[place] as EvaluationQuestion).question_id, losses }));
+        requireFence();
         await soFar.add(found);
         for (const { question_id, losses } of found) soFar.losses.set(question_id, losses);
         onProgress(batches.length + index + 1);

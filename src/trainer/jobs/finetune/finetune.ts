@@ -122,9 +122,11 @@ async function train(training: Training): Promise<JobOutcome> {
   if (resumed) reporter.note(`resumed at step ${first}`);
   let validated: Validated = resumed?.validated ?? { scores: [], losses: [] };
 
+  reporter.requireFence();
   const log = await openLossLog(output, resumed?.curve ?? []);
   const checkpoint = async (step: number) => {
     await log.flush();
+    reporter.requireFence();
     const { curve } = log;
     const uri = await writeCheckpoint(checkpoints, jobHash, { step, arrays: program.read(), validated, curve });
     reporter.checkpoint({ step, uri });
@@ -161,6 +163,7 @@ async function train(training: Training): Promise<JobOutcome> {
       loss = await trainStep(training, step, learningRate);
       if (!Number.isFinite(loss)) throw divergence(settings, step, loss);
       tokens += parts.reduce((sum, { shape }) => sum + shape.batch * shape.tokens, 0);
+      reporter.requireFence();
       log.write({ step: step + 1, loss, learningRate, gradientNorm: program.gradientNorm() });
 
       const seconds = (performance.now() - started) / 1000;
@@ -183,6 +186,7 @@ async function train(training: Training): Promise<JobOutcome> {
   } finally {
     await log.close();
   }
+  reporter.requireFence();
   const parameters = validated.best?.parameters ?? program.read().parameters;
   const files = await saveAdapter(output, { ...settings, config: model.config }, program.layout, parameters);
   if (step < steps) reporter.note(`stopped after step ${step} of ${steps}: the validation loss did not improve`);

@@ -13,6 +13,7 @@ export async function hashOfJob(settings: SettingsOf<FinetuneJob>, weightsHash: 
     model: _model,
     family,
     output: _output,
+    fence: _fence,
     samples,
     order,
     startAdapter,

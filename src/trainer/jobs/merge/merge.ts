@@ -105,6 +105,7 @@ function mergedTensors(base: ModelDirectory, adapter: Adapter, directory: string
         remedy: 'Use the adapter with the model it was trained on',
       });
     }
+    reporter.requireFence();
     reporter.progress({ step: ++done, steps: names.length });
     return pair ? mergedWeight(weight, pair) : weight.data;
   };

@@ -3,6 +3,7 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readAdapter } from '../../../../src/model/files/adapter.ts';
 import { finetune } from '../../../../src/trainer/jobs/finetune/finetune.ts';
+import { openLossLog } from '../../../../src/trainer/jobs/finetune/loss-log.ts';
 import { learningRateAt } from '../../../../src/trainer/jobs/finetune/optimizer.ts';
 import { lossesIn, maximumDifference, recordingReporter, tinyFinetune } from '../../../helpers/jobs.ts';
 import { temporaryFolder } from '../../../helpers/temporary-folder.ts';
@@ -176,21 +177,36 @@ describe('an interrupted run', () => {
 
   test('two trainers on one folder never write into one log, and the one whose log is gone does not finish', async () => {
     const output = await temporaryFolder();
-    const changes = { checkpointEverySteps: 4 };
-    const slow = recordingReporter();
-    let other: Promise<unknown> | undefined;
-    const first = finetune(tinyFinetune(model, mixture, output, changes), {
-      ...slow,
+    const record = (step: number) => ({ step, loss: 1 / step, learningRate: 0.1 });
+    const first = await openLossLog(output, []);
+    first.write(record(1));
+    const second = await openLossLog(output, []);
+    for (const log of [first, second]) log.write(record(2));
+    await expect(first.close()).rejects.toThrow(/loss\.jsonl: another attempt's trainer has started meanwhile/);
+    second.write(record(3));
+    await second.close();
+    expect(await readFile(path.join(output, 'loss.jsonl'), 'utf8')).toBe(
+      [2, 3].map((step) => `${JSON.stringify(record(step))}\n`).join(''),
+    );
+  });
+
+  test('one that has lost its fence writes nothing more: no log, checkpoint or adapter', async () => {
+    const output = await temporaryFolder();
+    let steps = 0;
+    const fenced = recordingReporter();
+    const job = finetune(tinyFinetune(model, mixture, output), {
+      ...fenced,
       progress: (progress) => {
-        slow.progress(progress);
-        if (progress.step !== 10) return;
-        other ??= finetune(tinyFinetune(model, mixture, output, changes), recordingReporter());
+        if (progress.phase === undefined) steps = progress.step;
+      },
+      requireFence: () => {
+        if (steps === 8) throw new Error('another attempt has started');
       },
     });
-    await expect(first).rejects.toThrow(/loss\.jsonl: another attempt's trainer has started meanwhile/);
-    await other;
-    await expectSameCurve(output);
-    await expectSameAdapter(output);
+    await expect(job).rejects.toThrow('another attempt has started');
+    expect(await lossesIn(output)).toHaveLength(8);
+    expect((await readdir(output)).sort()).toEqual(['checkpoints', 'loss.jsonl', 'tensorboard']);
+    await expect(readAdapter(output)).rejects.toMatchObject({ name: 'InputError' });
   });
 
   test('aborted after its last step, it ends as it would have', async () => {
