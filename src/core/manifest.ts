@@ -168,10 +168,10 @@ export async function startStep(
   const resumes = before?.inputsHash === inputsHash;
   const attempt = randomBytes(8).toString('hex');
   const isOfOthers = before !== undefined && !resumes;
-  if (isOfOthers) await clearStepFolder(directory, step, seen, attempt);
+  if (isOfOthers) await clearStepFolder(directory, step, seen);
   const startedAt = inSeveralCalls && resumes ? before.startedAt : now().toISOString();
   await writeJson(join(directory, startedName), { step, inputsHash, startedAt, attempt });
-  const isOwn = await setAsideFile(join(directory, manifestName), attempt, isOfOthers ? undefined : seen.manifest);
+  const isOwn = await setAsideFile(join(directory, manifestName), isOfOthers ? undefined : seen.manifest);
   if (!isOwn) {
     await removeOwnStart(directory, attempt);
     throw takenOver(directory, step);
@@ -269,7 +269,7 @@ async function hashIfPresent(file: string): Promise<string | undefined> {
 }
 
 /** Removes what attempts with other inputs left, unless another attempt has started since it was looked at. */
-async function clearStepFolder(directory: string, step: string, seen: SeenTexts, attempt: string): Promise<void> {
+async function clearStepFolder(directory: string, step: string, seen: SeenTexts): Promise<void> {
   const foreign = (await filesBelow(directory)).find(
     (entry) => entry.includes(sep) && [manifestName, startedName].includes(entry.split(sep).at(-1) ?? ''),
   );
@@ -278,7 +278,7 @@ async function clearStepFolder(directory: string, step: string, seen: SeenTexts,
     const { manifest, started } = await textsIn(folder);
     return manifest === seen.manifest && started === seen.started;
   };
-  if (!(await setAsideFolder(directory, attempt, isAsSeen))) throw takenOver(directory, step);
+  if (!(await setAsideFolder(directory, isAsSeen))) throw takenOver(directory, step);
 }
 
 async function filesBelow(directory: string): Promise<string[]> {

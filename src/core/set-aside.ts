@@ -2,6 +2,7 @@
  * Takes away what a process looked at before, and nothing else: it may have been stopped in between, while another one put
  * something new there. A rename is one operation, so what was taken is looked at afterwards, and put back when it is new.
  */
+import { randomBytes } from 'node:crypto';
 import { readFile, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { placeOnce } from './write-file.ts';
@@ -17,12 +18,11 @@ export async function textIfPresent(file: string): Promise<string | undefined> {
 /**
  * Removes a file that has the text seen before.
  *
- * @param token no other process has it
  * @param seen undefined where there was no file
  * @returns false when the file is a new one, which stays
  */
-export async function setAsideFile(file: string, token: string, seen: string | undefined): Promise<boolean> {
-  const aside = asidePath(file, token);
+export async function setAsideFile(file: string, seen: string | undefined): Promise<boolean> {
+  const aside = asidePath(file);
   if (!(await renameIfPresent(file, aside))) return true;
   if ((await readFile(aside, 'utf8')) !== seen) {
     await placeOnce(aside, file);
@@ -38,12 +38,8 @@ export async function setAsideFile(file: string, token: string, seen: string | u
  * @param isAsSeen looks at it, under another name
  * @returns false when it has changed: it stays, unless there is another one by now
  */
-export async function setAsideFolder(
-  folder: string,
-  token: string,
-  isAsSeen: (folder: string) => Promise<boolean>,
-): Promise<boolean> {
-  const aside = asidePath(folder, token);
+export async function setAsideFolder(folder: string, isAsSeen: (folder: string) => Promise<boolean>): Promise<boolean> {
+  const aside = asidePath(folder);
   try {
     if (!(await renameIfPresent(folder, aside))) return true;
   } catch (error) {
@@ -59,8 +55,9 @@ export async function setAsideFolder(
   return isSame;
 }
 
-function asidePath(path: string, token: string): string {
-  return join(dirname(path), `.${basename(path)}.${token}.tmp`);
+/** Where nobody else puts anything. */
+function asidePath(path: string): string {
+  return join(dirname(path), `.${basename(path)}.${randomBytes(6).toString('hex')}.tmp`);
 }
 
 /** @returns false when there was nothing, or when something is in the way */

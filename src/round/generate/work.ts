@@ -4,8 +4,9 @@
 import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileExists, makeFolder } from '../../core/files.ts';
+import { joinInside } from '../../core/inside.ts';
 import { inputsHashIn } from '../../core/manifest.ts';
-import { roundDirectory } from '../../core/run-directory.ts';
+import { type RunDirectory, roundDirectory } from '../../core/run-directory.ts';
 import { sampleFormat } from '../../generation/parse-answer.ts';
 import { shortSampleFormat } from '../../generation/parse-short-answer.ts';
 import { buildMessages, imageOf } from '../../generation/prompt.ts';
@@ -33,7 +34,7 @@ export interface GenerationFolder {
   resultFile: string;
 }
 
-const callsFolder = 'generate_calls';
+const callsOf = (run: RunDirectory, round: number) => join(roundDirectory(run, round), 'generate_calls');
 const listName = (inputsHash = 'none') => inputsHash.slice(0, 12);
 
 /** Moves calls that an earlier version of this program has in the step's folder, before the step may clear that. */
@@ -41,9 +42,9 @@ export async function keepEarlierCalls({ run, round }: Pick<StepContext, 'run' |
   const directory = stepDirectory(run, round, 'generate');
   const earlier = join(directory, 'calls');
   if (!(await fileExists(earlier))) return;
-  const kept = join(roundDirectory(run, round), callsFolder);
+  const kept = callsOf(run, round);
   await makeFolder(kept);
-  await rename(earlier, join(kept, listName(await inputsHashIn(directory))));
+  await rename(earlier, joinInside(kept, listName(await inputsHashIn(directory))));
 }
 
 /** @throws InputError when the requests are not there yet */
@@ -54,7 +55,7 @@ export async function generationFolder({ run, round }: Pick<StepContext, 'run' |
   const list = listName(await inputsHashIn(directory));
   return {
     directory,
-    calls: join(roundDirectory(run, round), callsFolder, list),
+    calls: joinInside(callsOf(run, round), list),
     list,
     planFile: join(directory, 'plan.json'),
     requestsFile: join(sampled.directory, requestsFile),
