@@ -1,4 +1,5 @@
 import { loadConfig } from '../src/config/load-config.ts';
+import { difficultyOf } from '../src/config/sample-schemas.ts';
 import type { Config } from '../src/config/schema.ts';
 import { taskQueuesOf } from '../src/config/workflow-schemas.ts';
 import type { Access } from '../src/core/access.ts';
@@ -78,6 +79,7 @@ export async function prepareRun(
     ...(judges(config) && { judges: true }),
     ...(config.teacher.serve !== undefined && { servesTeacher: true }),
     ...(config.gate.serving !== undefined && { checksServing: true }),
+    ...(difficultyOf(config.sampling) !== undefined && { selects: true }),
     ...(config.refine.review === 'manual' && { reviews: true }),
     hasTest: config.data.test !== undefined,
     evaluationSets: started.evaluationSets,

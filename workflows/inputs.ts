@@ -69,6 +69,8 @@ const runPlanSchema = z
     servesTeacher: z.boolean().optional(),
     /** Whether rounds have the step `check-serving`. */
     checksServing: z.boolean().optional(),
+    /** Whether rounds have the step `select`. */
+    selects: z.boolean().optional(),
     /** Whether rounds wait until a person has decided about all samples. */
     reviews: z.boolean().optional(),
     queues: queuesSchema,
@@ -171,7 +173,7 @@ export const dataEngineInputSchema = z.strictObject({
       "Instead of rounds: how many after those that are in the run's directory already, as a nightly run has it. A directory without any gets round 0 first.",
     ),
   samplingStrategy: z
-    .enum(['adaptive', 'expected-gain', 'uniform'])
+    .enum(['adaptive', 'difficulty-window', 'expected-gain', 'high-loss', 'uniform'])
     .optional()
     .describe("Instead of the config's sampling.strategy."),
   takeover: z

@@ -61,6 +61,10 @@ async function runSteps(state: RoundState): Promise<RoundSummary | EndedEarly> {
     if (state.plan.verifies) await step('verify');
     const { accepted } = await step('refine');
     if (accepted === 0) return endEarly(`none of the teacher's ${answers} answers is fit to learn from`);
+    if (state.plan.selects) {
+      const selected = await step('select');
+      if (selected.accepted === 0) return endEarly(`none of the ${accepted} samples is as difficult as wanted`);
+    }
     const { samplesAdded } = await step('append');
     if (samplesAdded === 0) return endEarly('all samples were rejected in their review');
   }
@@ -80,7 +84,7 @@ function summarize(
   { badCases, errorByType }: OutcomeOf<'classify'>,
   { seconds: _, reused: __, ...gate }: OutcomeOf<'gate'>,
 ): RoundSummary {
-  const { generate, verify, refine, append } = outcomes;
+  const { generate, verify, refine, select, append } = outcomes;
   return {
     round: reference.round,
     measure: scores.measure,
@@ -92,7 +96,7 @@ function summarize(
     errorByType,
     gate,
     samplesAdded: append?.samplesAdded ?? 0,
-    samplesRejected: refine?.rejected ?? 0,
+    samplesRejected: (refine?.rejected ?? 0) + (select?.rejected ?? 0),
     datasetVersion: append?.version,
     teacherTokens: {
       prompt: (generate?.promptTokens ?? 0) + (verify?.promptTokens ?? 0) + (scores.judging?.promptTokens ?? 0),

@@ -40,6 +40,7 @@ const plan = {
   verifies: true,
   judges: true,
   servesTeacher: true,
+  selects: true,
   queues,
   finetuneTimeoutMinutes: 60,
   notifyOn: ['round', 'failed'],

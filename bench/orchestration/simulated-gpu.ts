@@ -25,6 +25,11 @@ export function simulatedGpuActivities(milliseconds: number): GpuActivities {
       parity: 0,
       images: 1,
       nearTies: 0,
+      accepted: 1,
+      rejected: 0,
+      tooEasy: 0,
+      tooHard: 0,
+      spare: 0,
     };
   };
   const askServedChunks = async () => ({ answered: 1, givenUp: 0, cost: 0 });
@@ -33,6 +38,7 @@ export function simulatedGpuActivities(milliseconds: number): GpuActivities {
     finetune: step,
     merge: step,
     checkServing: step,
+    select: step,
     evaluateShard: step,
     embed: step,
     embedShard: step,

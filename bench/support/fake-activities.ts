@@ -81,6 +81,7 @@ export function fakeActivities(plan: RunPlan, calls: string[]): CpuActivities & 
     ...doneGeneration(calls),
     ...fakePromptActivities(plan.queues.cpu),
     refine: called('refine', { ...outcome, accepted: 5, rejected: 1 }),
+    select: called('select', { ...outcome, accepted: 4, rejected: 1, tooEasy: 1, tooHard: 0, spare: 0 }),
     append: called('append', { ...outcome, version: 'abcdef', samplesAdded: 5 }),
     finetune: called('finetune', { ...outcome, samples: 20, steps: 10, loss: 1.25 }),
     merge: called('merge', { ...outcome, parity: 1e-6 }),

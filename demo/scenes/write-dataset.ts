@@ -7,7 +7,7 @@ import { alignmentCaption } from './captions.ts';
 import { captionAnnotations, instanceAnnotations } from './coco-format.ts';
 import { type DatasetManifest, finishDataset, isComplete, startDataset } from './dataset-manifest.ts';
 import { drawImages, writeImages } from './images.ts';
-import { balancedQuestions, skewedQuestions, withoutType } from './question-sets.ts';
+import { type BaseTypes, balancedQuestions, skewedQuestions, withoutType } from './question-sets.ts';
 
 export interface SceneDatasetOptions {
   /** Folder that gets `COCO2017/`, `A-OKVQA/` and `cc_sbu_align/`. */
@@ -19,6 +19,8 @@ export interface SceneDatasetOptions {
   testImages: number;
   /** Share of the train images that the base SFT questions are about. Default 0.4. */
   baseShare?: number;
+  /** How the base SFT questions are spread over the types. Default: skewed. */
+  baseTypes?: BaseTypes | undefined;
   /** Base SFT questions an image. Default 3. */
   trainQuestionsPerImage?: number;
   /** Validation and test questions an image, on average. Default 2.5. */
@@ -98,7 +100,8 @@ export async function writeSceneDataset(options: SceneDatasetOptions): Promise<S
   const questions = join(root, 'A-OKVQA');
   await mkdir(questions, { recursive: true });
   const baseImages = splits.train.slice(0, Math.round(settings.trainImages * settings.baseShare));
-  const train = skewedQuestions(baseImages, settings.trainQuestionsPerImage, random.fork('train questions'));
+  const { trainQuestionsPerImage, baseTypes } = settings;
+  const train = skewedQuestions(baseImages, trainQuestionsPerImage, random.fork('train questions'), baseTypes);
   const val = balancedQuestions('val', splits.val, settings.questionsPerImage, random.fork('val questions'));
   const test = balancedQuestions('test', splits.test, settings.questionsPerImage, random.fork('test questions'));
   await writeJson(join(questions, 'aokvqa_v1p0_train.json'), train);

@@ -85,6 +85,12 @@ export const dataSchema = z.strictObject({
       validationImages: count.describe('About three questions each.'),
       testImages: count.describe('About three questions each.'),
       baseShare: z.number().gt(0).max(1).default(0.4).describe('Share of the train images with base questions.'),
+      baseTypes: z
+        .enum(['mild'])
+        .optional()
+        .describe(
+          'mild: no question type of the base questions is asked more than three times as often as another. Default: three types make up nine tenths of them.',
+        ),
     })
     .optional()
     .describe('Renders the demo domain into data.root, unless it is there already.'),

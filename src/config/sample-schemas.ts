@@ -2,43 +2,95 @@ import { z } from 'zod';
 import { pathIn } from './config-paths.ts';
 
 const count = z.int().positive();
+const share = z.number().min(0).max(1);
+
+const difficultySchema = z
+  .strictObject({
+    from: share
+      .default(0.3)
+      .describe('Samples whose right choice the model of the last good round is less likely to choose are too hard.'),
+    to: share.default(0.8).describe('Those whose right choice it is more likely to choose are too easy.'),
+    candidates: count
+      .max(20)
+      .default(3)
+      .describe('Requests to the teacher for each of sampling.requests. All are paid for; one of so many is kept.'),
+  })
+  .refine(({ from, to }) => from < to, { path: ['to'], message: 'must be more than from' });
 
 /** Adaptive Bad-case Sampling: which samples the teacher is asked for. */
-export const samplingSchema = z.strictObject({
-  strategy: z
-    .enum(['adaptive', 'expected-gain', 'high-loss', 'uniform'])
-    .default('adaptive')
-    .describe(
-      'How question types are drawn. adaptive: by error rate. expected-gain: by the gain expected of one more sample, from error rate, share of the questions and the gains of earlier samples. high-loss: by the mean loss of the right choices, and bad cases of a type by theirs. uniform: all equally, as a baseline, also those with fewer bad cases than inContextExamples, which the others never draw.',
-    ),
-  requests: count.default(10_000).describe('Requests to the teacher in a round.'),
-  nearestImages: count.default(1000).describe("Number of images nearest to a bad case's image that one is drawn from."),
-  maximumBoxes: count.default(10).describe('Images with more boxes are skipped.'),
-  pool: z
-    .enum(['described', 'all'])
-    .default('described')
-    .describe(
-      'Images that new samples are about. described: those with captions and boxes. all: those without too, as in the reference; images with too many boxes count among the nearest, and the whole draw is repeated when one is drawn.',
-    ),
-  embeddings: z
-    .strictObject({
-      model: pathIn('models').describe('Directory of a CLIP model in Hugging Face format.'),
-    })
-    .optional()
-    .describe("Model whose embeddings images are compared by. Default: the base model's vision encoder."),
-  embeddingShards: count
-    .max(1000)
-    .default(1)
-    .describe('Shards of the images, embedded in parallel by the GPU workers.'),
-  inContextExamples: z
-    .int()
-    .nonnegative()
-    .default(2)
-    .describe('Bad cases shown to the teacher in a request. Question types with fewer are drawn by uniform only.'),
-});
+export const samplingSchema = z
+  .strictObject({
+    strategy: z
+      .enum(['adaptive', 'difficulty-window', 'expected-gain', 'high-loss', 'uniform'])
+      .default('adaptive')
+      .describe(
+        'How question types are drawn. adaptive: by error rate. difficulty-window: likewise, and of several times as many new samples those are kept that the model of the last good round finds neither easy nor hopeless (difficulty). expected-gain: by the gain expected of one more sample, from error rate, share of the questions and the gains of earlier samples. high-loss: by the mean loss of the right choices, and bad cases of a type by theirs. uniform: all equally, as a baseline, also those with fewer bad cases than inContextExamples, which the others never draw.',
+      ),
+    requests: count
+      .default(10_000)
+      .describe(
+        'Requests to the teacher in a round; with strategy: difficulty-window the samples that are kept at most.',
+      ),
+    nearestImages: count
+      .default(1000)
+      .describe("Number of images nearest to a bad case's image that one is drawn from."),
+    images: z
+      .enum(['near', 'random'])
+      .optional()
+      .describe(
+        "How images are drawn. near: from those nearest to a bad case's image, while any is free. random: from all. Default: in turn, as in the reference system.",
+      ),
+    maximumBoxes: count.default(10).describe('Images with more boxes are skipped.'),
+    pool: z
+      .enum(['described', 'all'])
+      .default('described')
+      .describe(
+        'Images that new samples are about. described: those with captions and boxes. all: those without too, as in the reference; images with too many boxes count among the nearest, and the whole draw is repeated when one is drawn.',
+      ),
+    embeddings: z
+      .strictObject({
+        model: pathIn('models').describe('Directory of a CLIP model in Hugging Face format.'),
+      })
+      .optional()
+      .describe("Model whose embeddings images are compared by. Default: the base model's vision encoder."),
+    embeddingShards: count
+      .max(1000)
+      .default(1)
+      .describe('Shards of the images, embedded in parallel by the GPU workers.'),
+    inContextExamples: z
+      .int()
+      .nonnegative()
+      .default(2)
+      .describe('Bad cases shown to the teacher in a request. Question types with fewer are drawn by uniform only.'),
+    difficulty: difficultySchema
+      .optional()
+      .describe(
+        'With strategy: difficulty-window, how likely the model of the last good round may be to choose the right choice of a new sample that is kept. Default: 0.3 to 0.8, of 3 candidates.',
+      ),
+  })
+  .refine(({ strategy, difficulty }) => difficulty === undefined || strategy === 'difficulty-window', {
+    path: ['difficulty'],
+    message: 'requires sampling.strategy: difficulty-window',
+  });
+
+type Sampling = z.output<typeof samplingSchema>;
+/** How difficult the samples of a round have to be for the model. */
+export type Difficulty = z.output<typeof difficultySchema>;
+
+/** Undefined where the model is not asked how difficult samples are. */
+export function difficultyOf({
+  strategy,
+  difficulty,
+}: Pick<Sampling, 'strategy' | 'difficulty'>): Difficulty | undefined {
+  return strategy === 'difficulty-window' ? (difficulty ?? difficultySchema.parse({})) : undefined;
+}
+
+/** Requests to the teacher in a round: all candidates, where most are not kept. */
+export function requestsOfRound(sampling: Sampling): number {
+  return sampling.requests * (difficultyOf(sampling)?.candidates ?? 1);
+}
 
 const answers = z.int().nonnegative().max(20);
-const share = z.number().min(0).max(1);
 
 /** How the teacher answers its own new questions again, as a check. Off unless a number of answers is set. */
 export const verifySchema = z.strictObject({

@@ -36,7 +36,11 @@ export type RejectionReason =
   | 'evaluation_question'
   // The teacher itself answers otherwise, or needs no image for it.
   | 'teacher_disagrees'
-  | 'needs_no_image';
+  | 'needs_no_image'
+  // The model finds it too easy or too hard, or enough others fit.
+  | 'too_easy'
+  | 'too_hard'
+  | 'more_than_requested';
 
 /** A reason, with the words of the answer that it refers to. */
 export interface Rejection {

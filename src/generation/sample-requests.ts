@@ -53,7 +53,7 @@ export interface SampledRequests {
 /**
  * Adaptive Bad-case Sampling (MLLM-DataEngine, section 3): draws a question type by its weight, bad cases of that question
  * type as in-context examples, and an image, alternately from the images nearest to the first example's image and from all
- * images. No image is drawn twice, nor one of an earlier round. The same input gives the same requests.
+ * images, or from one of these only. No image is drawn twice, nor one of an earlier round. The same input gives the same requests.
  *
  * A request is for a short answer where its first example has one; all examples of a request are of one kind.
  *
@@ -68,6 +68,7 @@ export interface SampledRequests {
  * near to; default: all bad cases of a type have the same
  * @param input.weights question type → weight; question types without a weight are never drawn
  * @param input.images those of the pool, of which `imagesInPool` are drawn
+ * @param input.imagesFrom draws images near to a bad case's, while any is free, or from all; default: in turn
  * @param input.shortAnswerTypes question types that are asked with short answers where they have no bad case
  * @param input.nearest image of a bad case → image ids of the pool, closest first; they count as equally near
  */
@@ -79,6 +80,7 @@ export function sampleRequests(input: {
   weights: Readonly<Record<string, number>>;
   images: readonly PoolImage[];
   usedImageIds: ReadonlySet<ImageId>;
+  imagesFrom?: 'near' | 'random' | undefined;
   nearest: (badCaseImageId: ImageId) => readonly ImageId[];
   pool: PoolRules['pool'];
   maximumBoxes: number;
@@ -108,7 +110,8 @@ export function sampleRequests(input: {
     const alike = others.filter((one) => hasShortAnswer(one) === isShort);
     const examples = (first === undefined ? [] : [first, ...alike]).slice(0, input.inContextExamples);
     const anchor = examples[0];
-    const wanted = requests.length % 2 === 0 && anchor ? input.nearest(imageIdOf(anchor)) : [];
+    const isNear = input.imagesFrom === undefined ? requests.length % 2 === 0 : input.imagesFrom === 'near';
+    const wanted = isNear && anchor ? input.nearest(imageIdOf(anchor)) : [];
     const drawsAny = input.pool === 'all' && redraws < mostRedraws;
     const near = drawsAny ? wanted : pool.onlyFree(wanted);
     const anyImage = () => (drawsAny ? random.pick(inPool).id : pool.pick(random));

@@ -1,4 +1,5 @@
 /** Whether a run's teacher costs money, and about how much. */
+import { requestsOfRound } from '../config/sample-schemas.ts';
 import type { Config } from '../config/schema.ts';
 import { isOnThisMachine } from '../core/access.ts';
 import { configError } from '../core/input-error.ts';
@@ -75,7 +76,7 @@ export async function estimateRun(
   const { teacher, sampling, rounds, verify } = config;
   const price = await teacherPrice(context);
   const sum = (of: (one: (typeof others)[number]) => number) => others.reduce((total, one) => total + of(one), 0);
-  const requests = rounds * sampling.requests;
+  const requests = rounds * requestsOfRound(sampling);
   const besides = sum((one) => one.requests);
   if (price === undefined || requests + besides === 0) return undefined;
   const limit = limitedBudget(teacher)?.limit;

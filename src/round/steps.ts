@@ -18,6 +18,7 @@ import type { PrepareDataOutcome } from './prepare-data/results.ts';
 import type { RefineOutcome } from './refine/results.ts';
 import type { ReportOutcome } from './report/results.ts';
 import type { SampleOutcome } from './sample/results.ts';
+import type { SelectOutcome } from './select/results.ts';
 import type { VerifyOutcome } from './verify/results.ts';
 
 export type Queue = 'cpu' | 'gpu';
@@ -129,6 +130,19 @@ export const steps = {
     description: "parse and filter the teacher's answers",
     writes: '`refine/DataEngine_round<k>_data.json`, `rejected.jsonl` with reasons',
     summary: ({ accepted, rejected }: RefineOutcome) => `${accepted} accepted, ${rejected} rejected`,
+  },
+  select: {
+    folder: { of: 'round', name: 'select' },
+    queue: 'gpu',
+    activity: 'select',
+    firstRound: 1,
+    minutes: 360,
+    local: [...trainerFiles, 'questions.jsonl'],
+    resume: ['*.part.jsonl'],
+    description: 'have the last good model answer the samples, with sampling.strategy: difficulty-window, and select',
+    writes: '`select/`, where the config asks for it: samples that the last good model finds neither easy nor hopeless',
+    summary: ({ accepted, tooEasy, tooHard, spare }: SelectOutcome) =>
+      `${accepted} kept, ${tooHard} too hard, ${tooEasy} too easy${spare > 0 ? `, ${spare} more than requested` : ''}`,
   },
   append: {
     folder: { of: 'round', name: 'append' },

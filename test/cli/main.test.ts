@@ -34,6 +34,7 @@ test('help lists the steps and the exit codes', async () => {
     'generate',
     'verify',
     'refine',
+    'select',
     'append',
     'report',
   ]) {

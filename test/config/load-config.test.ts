@@ -116,7 +116,15 @@ describe('loadConfig', () => {
     ],
     [
       'sampling: { strategy: random }\n',
-      'run.yaml:3: sampling.strategy: must be adaptive, expected-gain, high-loss or uniform',
+      'run.yaml:3: sampling.strategy: must be adaptive, difficulty-window, expected-gain, high-loss or uniform',
+    ],
+    [
+      'sampling: { difficulty: { from: 0.2 } }\n',
+      'run.yaml:3: sampling.difficulty: requires sampling.strategy: difficulty-window',
+    ],
+    [
+      'sampling: { strategy: difficulty-window, difficulty: { from: 0.9 } }\n',
+      'run.yaml:3: sampling.difficulty.to: must be more than from',
     ],
     [
       'evaluate: { benchmarks: [{ benchmark: seed-bench, file: a, answers: generated }] }\n',

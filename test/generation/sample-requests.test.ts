@@ -99,6 +99,15 @@ describe('images', () => {
     }
   });
 
+  test('come from one of the two alone where the config says so', () => {
+    const given = { requests: 20, weights: { image_scene: 1 }, nearest: () => [1, 2, 3, 4, 5, 6, 7, 8] };
+    const from = (imagesFrom: 'near' | 'random') =>
+      sample({ ...given, imagesFrom }).requests.map(({ source }) => source);
+    // Eight are near, and free once.
+    expect(from('near')).toEqual([...Array(8).fill('nearest'), ...Array(12).fill('random')]);
+    expect(from('random')).toEqual(Array(20).fill('random'));
+  });
+
   test('come from all images when the near ones are used up', () => {
     const { requests, exhausted } = sample({ requests: 10, weights: { image_topic: 1 }, nearest: () => [7] });
     expect(exhausted).toBe(false);

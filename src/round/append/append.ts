@@ -3,13 +3,12 @@ import { type Manifest, runStepOnce } from '../../core/manifest.ts';
 import { roundDirectory } from '../../core/run-directory.ts';
 import { writeJson, writeJsonLines } from '../../core/write-file.ts';
 import { countByType } from '../../datasets/compare-versions.ts';
-import { readEngineData } from '../../datasets/engine-data.ts';
 import { appendVersion, type DatasetVersion, type NewVersion, parentOf } from '../../datasets/versions.ts';
 import { costOf, type TokenPrice } from '../../teacher/prices.ts';
 import { finishedStep, manifestIn, requireRoundOf } from '../finished-step.ts';
 import { promptFile, readGenerationPrompt, readShortAnswerPrompt } from '../prompt-file.ts';
-import { readRejectedByReason, rejectedByReasonFile } from '../refine/results.ts';
 import { type AppliedReview, reviewOf } from '../review/apply-decisions.ts';
+import { keptSamples } from '../select/kept-samples.ts';
 import { outcomeOf, type StepContext } from '../step-context.ts';
 import { stepDirectory } from '../step-directory.ts';
 import { paidPrice, teacherName } from '../teacher.ts';
@@ -24,7 +23,7 @@ import { type AppendOutcome, readVersionId, reviewFile, versionFile } from './re
 export async function append(context: StepContext): Promise<AppendOutcome> {
   const { config, run, round } = context;
   requireRoundOf('append', round);
-  const refined = await finishedStep(run, round, 'refine');
+  const kept = await keptSamples(context);
   const generated = await finishedStep(run, round, 'generate');
   const verified = await manifestIn(run, stepDirectory(run, round, 'verify'));
   const prompt = await promptOf(context);
@@ -32,17 +31,17 @@ export async function append(context: StepContext): Promise<AppendOutcome> {
   const name = engineDataFile(round);
   const published = join(roundDirectory(run, round), name);
   const directory = stepDirectory(run, round, 'append');
-  const refinedSamples = await readEngineData(join(refined.directory, name));
-  const review = await reviewOf(context, refinedSamples);
+  const all = await kept.read();
+  const review = await reviewOf(context, all);
   const undecided = config.refine.review === 'manual' ? review?.counts.undecided : 0;
-  const isAllRejected = review?.counts.rejected === refinedSamples.length;
+  const isAllRejected = review?.counts.rejected === all.length;
   if (undecided || isAllRejected) return { seconds: 0, reused: false, version: '', samplesAdded: 0, undecided };
   const done = await runStepOnce({
     directory,
     step: 'append',
     inputs: {
-      data: refined.manifest.outputs[name],
-      rejected: refined.manifest.outputs[rejectedByReasonFile],
+      data: kept.hash,
+      rejected: kept.rejectedHash,
       parent: (await parentOf(run.root, round))?.id ?? '',
       teacher: teacherName(context),
       prompt: prompt.hash,
@@ -51,7 +50,7 @@ export async function append(context: StepContext): Promise<AppendOutcome> {
       ...(review && { review: review.decisions }),
     },
     work: async () => {
-      const samples = review === undefined ? refinedSamples : await review.apply();
+      const samples = review === undefined ? all : await review.apply();
       await writeJson(published, samples);
       const { version } = await appendVersion(run.root, {
         round,
@@ -61,8 +60,8 @@ export async function append(context: StepContext): Promise<AppendOutcome> {
         promptVersion: prompt.version,
         seed: config.seed,
         cost: costOfAnswers([generated.manifest, verified], price),
-        rejected: refined.manifest.metrics.rejected ?? 0,
-        rejectedByReason: await readRejectedByReason(refined.directory),
+        rejected: kept.rejected,
+        rejectedByReason: await kept.readRejectedByReason(),
         ...(review && (await keptReview(review, directory))),
       });
       await writeJson(join(directory, versionFile), version);

@@ -1,11 +1,9 @@
-import { join } from 'node:path';
-import { answerWords, type EngineSample, readEngineData } from '../../datasets/engine-data.ts';
+import { answerWords, type EngineSample } from '../../datasets/engine-data.ts';
 import { type EvaluatedQuestion, isRight } from '../../evaluation/bad-cases.ts';
 import { type ShownSample, writeSamplePage } from '../../report/sample-page.ts';
-import { engineDataFile } from '../append/generated-data.ts';
 import { poolFolder } from '../dataset-paths.ts';
-import { finishedStep } from '../finished-step.ts';
 import { validationImages } from '../loop-questions.ts';
+import { keptSamples } from '../select/kept-samples.ts';
 import type { StepContext } from '../step-context.ts';
 
 const maximumShown = 36;
@@ -20,8 +18,7 @@ export async function writeApprovalPage(
     now: readonly EvaluatedQuestion[];
   },
 ): Promise<void> {
-  const refined = await finishedStep(run, round, 'refine');
-  const samples = await readEngineData(join(refined.directory, engineDataFile(round)));
+  const samples = await (await keptSamples({ config, run, round })).read();
   const fileOf = await validationImages({ config, run });
   const was = new Map(input.before.map((answer) => [answer.question_id, isRight(answer)]));
   const changed = (from: boolean) =>

@@ -10,6 +10,7 @@ import type { ReportLineage } from '../../report/report-input.ts';
 import { baseModelHash } from '../base-model.ts';
 import { adapterFile } from '../finetune/results.ts';
 import { manifestIn } from '../finished-step.ts';
+import { keptSamples } from '../select/kept-samples.ts';
 import { stepDirectory } from '../step-directory.ts';
 import type { RoundStep } from '../steps.ts';
 
@@ -38,18 +39,18 @@ export async function readLineage(
 
   for (const round of rounds) {
     const step = (name: RoundStep) => manifestIn(run, stepDirectory(run, round, name));
-    const [sampled, generated, refined, version] = [
+    const [sampled, generated, version] = [
       await step('sample'),
       await step('generate'),
-      await step('refine'),
       versions.find((one) => one.round === round),
     ];
-    if (sampled && generated && refined && version) {
+    if (sampled && generated && version) {
+      const kept = await keptSamples({ config, run, round });
       const basis = scoresOf.get(sampled.inputs.classified ?? '');
       add({ id: `requests-${round}`, kind: 'requests', details: [figure(sampled, 'requests')], round }, [basis]);
       const answers = [figure(generated, 'answers'), version.teacher, `prompt ${version.promptVersion}`];
       add({ id: `answers-${round}`, kind: 'answers', details: answers, round }, [`requests-${round}`]);
-      const samples = [`${figure(refined, 'accepted')} accepted`, `${figure(refined, 'rejected')} rejected`];
+      const samples = [`${grouped(kept.accepted)} accepted`, `${grouped(kept.rejected)} rejected`];
       add({ id: `samples-${round}`, kind: 'samples', details: samples, round }, [`answers-${round}`]);
       add({ id: version.id, kind: 'dataset version', details: [shortHash(version.id)], round }, [
         `samples-${round}`,
@@ -96,7 +97,11 @@ function scoreDetails({ metrics }: Manifest): string[] {
 }
 
 function figure({ metrics }: Manifest, name: string): string {
-  return (metrics[name] ?? 0).toLocaleString('en-US');
+  return grouped(metrics[name] ?? 0);
+}
+
+function grouped(value: number): string {
+  return value.toLocaleString('en-US');
 }
 
 function shortHash(hash: string): string {

@@ -7,7 +7,7 @@ import type { Config } from '../../config/schema.ts';
 import { joinInside } from '../../core/inside.ts';
 import { type Manifest, readManifest } from '../../core/manifest.ts';
 import type { RunDirectory } from '../../core/run-directory.ts';
-import { answerWords, readEngineData } from '../../datasets/engine-data.ts';
+import { answerWords } from '../../datasets/engine-data.ts';
 import type { ImageFolder } from '../../datasets/image-folder.ts';
 import { isRight } from '../../evaluation/bad-cases.ts';
 import { readScores, scoresFile } from '../../evaluation/evaluation-files.ts';
@@ -20,7 +20,6 @@ import {
   rightByRound,
 } from '../../report/report-input.ts';
 import { readLedger } from '../../teacher/ledger.ts';
-import { engineDataFile } from '../append/generated-data.ts';
 import { readErrorWeights } from '../classify/results.ts';
 import { readComparison, readForgotten } from '../compare/results.ts';
 import { readAnswers } from '../evaluate/results.ts';
@@ -29,8 +28,8 @@ import { readLosses, readValidationLosses } from '../finetune/results.ts';
 import { finishedStep, manifestIn } from '../finished-step.ts';
 import { readDecision } from '../gate/lineage.ts';
 import { validationImages } from '../loop-questions.ts';
-import { readRejected, readRejectedByReason } from '../refine/results.ts';
 import { readRequestsByType, readUsedWeights } from '../sample/results.ts';
+import { keptSamples } from '../select/kept-samples.ts';
 import { directoryOf, shardsDirectory, stepDirectory } from '../step-directory.ts';
 import { roundSteps } from '../steps.ts';
 import { paidPrice, type TeacherContext } from '../teacher.ts';
@@ -145,13 +144,13 @@ async function readDataFigures(context: TeacherContext & { run: RunDirectory }, 
   }
   const sampled = await finishedStep(run, round, 'sample');
   const generated = await finishedStep(run, round, 'generate');
-  const refined = await finishedStep(run, round, 'refine');
+  const kept = await keptSamples({ ...context, round });
   const verified = await manifestIn(run, stepDirectory(run, round, 'verify'));
   return {
     weights: await readUsedWeights(sampled.directory),
     sampledByType: await readRequestsByType(sampled.directory),
-    samplesAdded: refined.manifest.metrics.accepted ?? 0,
-    rejectedByReason: await readRejectedByReason(refined.directory),
+    samplesAdded: kept.accepted,
+    rejectedByReason: await kept.readRejectedByReason(),
     teacherTokens: tokens(generated.manifest) + tokens(verified) + judged,
     cost,
   };
@@ -245,15 +244,20 @@ export async function readReportBadCases(
   return [...cases.values()].filter((badCase) => rightByRound(badCase).includes(false));
 }
 
+/** A run, and the folder of the images that its samples are about. */
+interface RunWithPool {
+  config: Config;
+  run: RunDirectory;
+  pool: ImageFolder;
+}
+
 /** The samples that a round added, which are about images of the pool. */
 export async function readReportSamples(
-  pool: ImageFolder,
-  run: RunDirectory,
+  { pool, ...place }: RunWithPool,
   round: number,
 ): Promise<ReportGeneratedSample[]> {
   if (round === 0) return [];
-  const { directory } = await finishedStep(run, round, 'refine');
-  const samples = await readEngineData(join(directory, engineDataFile(round)));
+  const samples = await (await keptSamples({ ...place, round })).read();
   return Promise.all(
     samples.map(async (sample) => ({
       round,
@@ -270,13 +274,11 @@ export async function readReportSamples(
 
 /** The answers of the teacher that were filtered out in a round. */
 export async function readReportRejected(
-  pool: ImageFolder,
-  run: RunDirectory,
+  { pool, ...place }: RunWithPool,
   round: number,
 ): Promise<ReportRejectedAnswer[]> {
   if (round === 0) return [];
-  const { directory } = await finishedStep(run, round, 'refine');
-  const rejected = await readRejected(directory);
+  const rejected = await (await keptSamples({ ...place, round })).readRejected();
   return Promise.all(
     rejected.map(async ({ image_id, ...answer }) => ({ round, image: await pool.fileOf(image_id), ...answer })),
   );

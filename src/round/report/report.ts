@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { z } from 'zod';
+import { difficultyOf, requestsOfRound } from '../../config/sample-schemas.ts';
 import { fileExists } from '../../core/files.ts';
 import { readJson } from '../../core/read-json.ts';
 import type { RunDirectory } from '../../core/run-directory.ts';
@@ -37,8 +38,8 @@ export async function report(context: StepContext): Promise<ReportOutcome> {
   for (let round = 0; (await manifestIn(run, stepDirectory(run, round, 'classify'))) !== undefined; round += 1) {
     signal.throwIfAborted();
     rounds.push(await readReportRound(context, round));
-    generated.push(...(await readReportSamples(pool, run, round)));
-    rejected.push(...(await readReportRejected(pool, run, round)));
+    generated.push(...(await readReportSamples({ config, run, pool }, round)));
+    rejected.push(...(await readReportRejected({ config, run, pool }, round)));
   }
   const numbers = rounds.map(({ round }) => round);
   const file = join(run.root, 'report.html');
@@ -84,9 +85,17 @@ function summarize(context: TeacherContext): ReportInput['configSummary'] {
       value: `${length} of ${batchSize} samples, peak learning rate ${learningRate.peak}`,
     },
     { label: 'LoRA', value: `rank ${lora.rank}, alpha ${lora.alpha}, on ${lora.targetModules.join(', ')}` },
-    { label: 'Sampling', value: `${sampling.strategy}, ${sampling.requests} requests a round` },
+    { label: 'Sampling', value: describeSampling(sampling) },
     { label: 'Teacher', value: teacherName(context) },
   ];
+}
+
+function describeSampling(sampling: TeacherContext['config']['sampling']): string {
+  const difficulty = difficultyOf(sampling);
+  const requests = `${sampling.strategy}, ${requestsOfRound(sampling)} requests a round`;
+  if (difficulty === undefined) return requests;
+  const { from, to } = difficulty;
+  return `${requests}; at most ${sampling.requests} samples are kept that the model gets right with probability ${from} to ${to}`;
 }
 
 /** How well the teacher classifies questions, where the right question types are known. */

@@ -43,6 +43,7 @@ async function nothingToLearn(run: RunDirectory, round: number): Promise<string 
   for (const [step, figure, reason] of [
     ['sample', 'requests', 'no bad case is left to learn from, or no image to ask about'],
     ['refine', 'accepted', 'no answer of the teacher is fit to learn from'],
+    ['select', 'accepted', 'no new sample is as difficult as wanted'],
     ['append', 'samples', 'all samples were rejected in their review'],
   ] as const) {
     const manifest = await readManifest(directoryOf(run, round, step) as string);

@@ -1,11 +1,10 @@
-import { join } from 'node:path';
 import { openJsonLines } from '../../core/append-json-lines.ts';
 import { describeFirstIssue, InputError } from '../../core/input-error.ts';
 import { readTextFile } from '../../core/read-json.ts';
-import { type EngineSample, readEngineData } from '../../datasets/engine-data.ts';
-import { engineDataFile } from '../append/generated-data.ts';
+import type { EngineSample } from '../../datasets/engine-data.ts';
 import { poolFolder } from '../dataset-paths.ts';
-import { finishedStep, requireRoundOf } from '../finished-step.ts';
+import { requireRoundOf } from '../finished-step.ts';
+import { keptSamples } from '../select/kept-samples.ts';
 import type { StepContext } from '../step-context.ts';
 import { type EditCheck, editCheck, editOf } from './check-edit.ts';
 import {
@@ -37,7 +36,7 @@ export interface SampleReview {
 }
 
 /**
- * Opens the samples of a round's step `refine` for review. Each decision is on the disk before the next is asked for.
+ * Opens the samples that a round's steps `refine` and `select` have kept for review. Each decision is on the disk before the next is asked for.
  *
  * @param by who decides
  * @throws InputError when the round has no refined samples yet
@@ -45,8 +44,7 @@ export interface SampleReview {
 export async function openSampleReview(context: StepContext, by: string): Promise<SampleReview> {
   const { config, run, round } = context;
   requireRoundOf('refine', round);
-  const { directory } = await finishedStep(run, round, 'refine');
-  const all = await readEngineData(join(directory, engineDataFile(round)));
+  const all = await (await keptSamples(context)).read();
   const folder = poolFolder(config);
   const byKey = new Map<string, { sample: EngineSample; image: string }>();
   for (const sample of all) byKey.set(keyOf(sample), { sample, image: await folder.fileOf(sample.image_id) });

@@ -1,9 +1,18 @@
 import { join } from 'node:path';
+import { difficultyOf, requestsOfRound } from '../../config/sample-schemas.ts';
 import type { ImageId } from '../../core/images/image-id.ts';
+import { configError } from '../../core/input-error.ts';
 import { runStepOnce } from '../../core/manifest.ts';
 import { countBy, valueIn } from '../../core/records.ts';
 import { writeJson, writeJsonLines } from '../../core/write-file.ts';
-import { drawableWeights, imageIdOf, sampleRequests } from '../../generation/sample-requests.ts';
+import { readEngineData } from '../../datasets/engine-data.ts';
+import {
+  drawableWeights,
+  type GenerationRequest,
+  imageIdOf,
+  sampleRequests,
+} from '../../generation/sample-requests.ts';
+import { generatedData } from '../append/generated-data.ts';
 import { readClassifiedBadCases } from '../classify/results.ts';
 import { poolInputs, withPool } from '../dataset-paths.ts';
 import { answersFile, readAnswers } from '../evaluate/results.ts';
@@ -33,6 +42,8 @@ const samplingVersion = 2;
 export async function sample(context: StepContext): Promise<SampleOutcome> {
   const { config, run, round, signal } = context;
   requireRoundOf('sample', round);
+  const difficulty = difficultyOf(config.sampling);
+  const wanted = requestsOfRound(config.sampling);
   const classified = await finishedStep(run, await lastGoodRound(context, round), 'classify');
   const embedded = await finishedStep(run, round, 'embed', { weights: true });
   const template = await readGenerationPrompt(config, await promptFile(config, run, round));
@@ -52,8 +63,12 @@ export async function sample(context: StepContext): Promise<SampleOutcome> {
       evaluation: await questionFiles(config),
       prompt: template.hash,
       ...(short && { shortAnswers: short.inputs }),
-      // The number of shards that the images were embedded in makes no difference.
-      sampling: { ...config.sampling, embeddingShards: undefined },
+      // The number of shards that the images were embedded in makes no difference, nor what is kept afterwards.
+      sampling: {
+        ...config.sampling,
+        embeddingShards: undefined,
+        difficulty: difficulty && { candidates: difficulty.candidates },
+      },
       gain: weights.inputs,
       setAside: weights.setAside,
       seed: config.seed,
@@ -74,11 +89,13 @@ export async function sample(context: StepContext): Promise<SampleOutcome> {
       const badCaseWeights = await weights.readBadCaseWeights?.();
       const { requests, requestsByType } = sampleRequests({
         ...config.sampling,
+        requests: wanted,
         strategy: strategy === 'uniform' ? 'uniform' : 'adaptive',
         badCases,
         badCaseWeight: badCaseWeights && (({ idx }) => badCaseWeights.get(idx) ?? 0),
         weights: used,
         images,
+        imagesFrom: config.sampling.images,
         usedImageIds: new Set([...earlier.imageIds, ...(await evaluatedImages(context, images))]),
         nearest: (imageId) => nearest.get(imageId) ?? [],
         promptVersion: template.version,
@@ -86,6 +103,7 @@ export async function sample(context: StepContext): Promise<SampleOutcome> {
         shortAnswerTypes: await short?.types(),
         seed: `${config.seed}/round-${round}`,
       });
+      if (difficulty !== undefined) refuseShortAnswers(requests);
       await writeJsonLines(join(directory, requestsFile), requests);
       await writeJson(join(directory, requestsByTypeFile), requestsByType);
       await writeJson(join(directory, usedWeightsFile), used);
@@ -100,8 +118,18 @@ export async function sample(context: StepContext): Promise<SampleOutcome> {
     },
   });
   const drawn = done.manifest.metrics.requests ?? 0;
-  const wanted = config.sampling.requests;
   return { ...outcomeOf(done), requests: drawn, ...(drawn < wanted && { wanted }) };
+}
+
+/** @throws InputError before the teacher is paid for samples of which nobody could say how difficult they are */
+function refuseShortAnswers(requests: readonly GenerationRequest[]): void {
+  const short = requests.filter(({ short_answer }) => short_answer).length;
+  if (short === 0) return;
+  throw configError(
+    'sampling.strategy',
+    `difficulty-window goes by how likely the model is to choose the right choice, and ${short} of ${requests.length} requests are for short answers, which have no choices`,
+    'Choose adaptive or expected-gain',
+  );
 }
 
 /** What requests for short answers depend on; only questions of your own have them. */
@@ -128,12 +156,21 @@ async function shortAnswers(context: StepContext) {
   };
 }
 
+/** Images of candidates that were not kept are free again: most would be used up for nothing. */
 async function earlierRequests(
   context: StepContext,
 ): Promise<{ hashes: (string | undefined)[]; imageIds: Set<ImageId> }> {
   const hashes: (string | undefined)[] = [];
   const imageIds = new Set<ImageId>();
-  const dataRounds = (await lineageBefore(context, context.round)).filter((round) => round > 0);
+  const lineage = await lineageBefore(context, context.round);
+  if (difficultyOf(context.config.sampling) !== undefined) {
+    for (const { file, hash } of await generatedData(context.run, lineage)) {
+      hashes.push(hash);
+      for (const sample of await readEngineData(file)) imageIds.add(sample.image_id);
+    }
+    return { hashes, imageIds };
+  }
+  const dataRounds = lineage.filter((round) => round > 0);
   for (const round of dataRounds) {
     const { directory, manifest } = await finishedStep(context.run, round, 'sample');
     hashes.push(manifest.outputs[requestsFile]);

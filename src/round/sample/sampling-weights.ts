@@ -61,6 +61,7 @@ async function strategyWeights(
     case 'high-loss':
       return highLossWeights(run, lastGood);
     case 'adaptive':
+    case 'difficulty-window':
     case 'uniform': {
       const { directory } = await finishedStep(run, lastGood, 'classify');
       return { inputs: undefined, read: () => readErrorWeights(directory), outputs: [] };

@@ -129,6 +129,7 @@ export const scenarios: Scenario[] = [
   aRun('run-judged', { rounds: 0, judges: true }, { children: ['/round-0', '/round-0/judging'] }),
   aRun('run-with-served-teacher', { rounds: 0, servesTeacher: true }, { children: ['/round-0'] }),
   aRun('run-with-serving-checked', { rounds: 0, checksServing: true }, { children: ['/round-0'] }),
+  aRun('run-with-selected-samples', { selects: true }, { children: ['/round-1'] }),
   aRun('run-embedded-in-shards', { rounds: 1, embeddingShards: 2 }, { children: ['/round-1'] }),
   aRun('run-of-two-executions', { rounds: 2, roundsPerExecution: 2 }),
   aRun(

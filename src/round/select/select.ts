@@ -1,0 +1,142 @@
+/**
+ * The step `select`, the student in the loop: the model that a round builds upon answers the round's new samples, and those of the
+ * wanted difficulty are kept (`sampling.difficulty`).
+ */
+import { join } from 'node:path';
+import { evaluationNumberFormats } from '../../config/evaluate-schema.ts';
+import { type Difficulty, difficultyOf } from '../../config/sample-schemas.ts';
+import { InputError } from '../../core/input-error.ts';
+import type { StepResult } from '../../core/manifest.ts';
+import { readJsonLines } from '../../core/read-json.ts';
+import { countBy } from '../../core/records.ts';
+import { writeJson, writeJsonLines } from '../../core/write-file.ts';
+import { type EngineSample, readEngineData } from '../../datasets/engine-data.ts';
+import { ANSWER_START, answerStem, listedQuestion } from '../../datasets/question-text.ts';
+import { probabilityOfRight, rejectedByDifficulty } from '../../generation/difficulty-window.ts';
+import { type EvaluationQuestion, evaluationAnswerSchema } from '../../trainer/job-files.ts';
+import { runTrainerStep } from '../../trainer/supervisor/trainer-step.ts';
+import { engineDataFile } from '../append/generated-data.ts';
+import { poolFolder } from '../dataset-paths.ts';
+import { finishedStep, requireRoundOf } from '../finished-step.ts';
+import { lastGoodRound } from '../gate/lineage.ts';
+import { rejectedByReasonFile, rejectedFile } from '../refine/results.ts';
+import { outcomeOf, type StepContext } from '../step-context.ts';
+import { stepDirectory } from '../step-directory.ts';
+import { difficultyFile, type SelectOutcome } from './results.ts';
+
+/** Must be raised whenever the same samples and model lead to another choice. */
+const selectVersion = 1;
+
+const questionsFile = 'questions.jsonl';
+const lossesFile = 'losses.jsonl';
+
+/**
+ * Has the trainer rank the choices of each refined sample, as it ranks those of the validation questions. An interrupted attempt
+ * resumes from the answers that it has.
+ *
+ * @throws InputError for a config with another strategy, and where `refine` or the last good round's `merge` has not finished
+ */
+export async function select(context: StepContext): Promise<SelectOutcome> {
+  const { config, run, round } = context;
+  requireRoundOf('select', round);
+  const difficulty = difficultyOf(config.sampling);
+  if (difficulty === undefined) throw notAskedFor(run.root);
+  const refined = await finishedStep(run, round, 'refine');
+  const merged = await finishedStep(run, await lastGoodRound(context, round), 'merge', { weights: true });
+  const name = engineDataFile(round);
+  const samples = await readEngineData(join(refined.directory, name));
+  const directory = stepDirectory(run, round, 'select');
+  const { batchSize } = config.evaluate;
+  const { from, to } = difficulty;
+  const formats = evaluationNumberFormats(config);
+  const done = await runTrainerStep({
+    context,
+    directory,
+    step: 'select',
+    inputs: {
+      version: selectVersion,
+      model: merged.manifest.outputs,
+      samples: refined.manifest.outputs[name],
+      window: { from, to },
+      most: config.sampling.requests,
+      ...formats,
+      seed: config.seed,
+      round,
+    },
+    prepare: async () => {
+      const questions = join(directory, questionsFile);
+      await writeJsonLines(questions, await askedSamples(context, samples));
+      const output = join(directory, lossesFile);
+      return { kind: 'evaluate', model: merged.directory, questions, batchSize, ...formats, output };
+    },
+    finish: () => chooseSamples(context, { directory, samples, difficulty }),
+  });
+  const { accepted = 0, rejected = 0, tooEasy = 0, tooHard = 0, spare = 0 } = done.manifest.metrics;
+  return { ...outcomeOf(done), accepted, rejected, tooEasy, tooHard, spare };
+}
+
+/** The samples as the model is asked about them: as questions of an evaluation are. */
+function askedSamples({ config }: StepContext, samples: readonly EngineSample[]): Promise<EvaluationQuestion[]> {
+  const pool = poolFolder(config);
+  return Promise.all(
+    samples.map(async ({ question, choices, image_id: imageId }, index) => ({
+      question_id: String(index),
+      image: await pool.fileOf(imageId),
+      question: listedQuestion(question, choices),
+      answerStart: ANSWER_START,
+      answers: choices.map((_, choice) => answerStem(choices, choice)),
+    })),
+  );
+}
+
+async function chooseSamples(
+  { config, round }: StepContext,
+  input: { directory: string; samples: readonly EngineSample[]; difficulty: Difficulty },
+): Promise<StepResult> {
+  const { directory, samples, difficulty } = input;
+  const answers = await readJsonLines(join(directory, lossesFile), evaluationAnswerSchema);
+  const lossesOf = new Map(answers.map(({ question_id, losses }) => [question_id, losses]));
+  const probabilities = samples.map(({ correct_choice_idx: correct = -1 }, index) =>
+    probabilityOfRight(lossesOf.get(String(index)) ?? [], correct),
+  );
+  const rejections = rejectedByDifficulty(probabilities, {
+    window: difficulty,
+    most: config.sampling.requests,
+    seed: `${config.seed}/round-${round}`,
+  });
+  const kept = samples.filter((_, index) => rejections[index] === undefined);
+  const rejected = samples.flatMap(({ image_id, raw_instructions: raw }, index) => {
+    const rejection = rejections[index];
+    return rejection === undefined ? [] : [{ image_id, ...rejection, raw }];
+  });
+  const countsByReason = countBy(rejected, ({ reason }) => reason);
+  await writeJsonLines(
+    join(directory, difficultyFile),
+    samples.map(({ image_id, question_type, question }, index) => {
+      const probability = Number((probabilities[index] as number).toFixed(6));
+      return { image_id, question_type, question, probability, rejected: rejections[index]?.reason };
+    }),
+  );
+  await writeJson(join(directory, engineDataFile(round)), kept);
+  await writeJsonLines(join(directory, rejectedFile), rejected);
+  await writeJson(join(directory, rejectedByReasonFile), countsByReason);
+  return {
+    outputs: [engineDataFile(round), difficultyFile, rejectedFile, rejectedByReasonFile, lossesFile],
+    metrics: {
+      accepted: kept.length,
+      rejected: rejected.length,
+      tooEasy: countsByReason.too_easy ?? 0,
+      tooHard: countsByReason.too_hard ?? 0,
+      spare: countsByReason.more_than_requested ?? 0,
+    },
+  };
+}
+
+function notAskedFor(root: string): InputError {
+  return new InputError({
+    file: join(root, 'config.json'),
+    field: 'sampling.strategy',
+    problem: 'is not difficulty-window',
+    remedy: 'Leave the step out: refine and append are all that a round takes then',
+  });
+}
