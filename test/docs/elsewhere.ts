@@ -57,6 +57,7 @@ export const elsewhere: Record<string, string> = {
     'test/round/evaluate/endpoint-keys-and-crashes.test.ts',
   'dataengine evaluate --benchmark mmbench --file mmbench_dev_20230712.tsv --endpoint http://127.0.0.1:8000/v1 --model-name my-model --temporal':
     'test/workflows/endpoint-evaluation.test.ts',
+  'dataengine power --difference 2.5 --seed-deviation 2.9': 'test/cli/power-command.test.ts',
   'dataengine power --difference 2 --disagreement 15': 'test/cli/power-command.test.ts',
   'dataengine describe-images --config my-facts.yaml': 'test/round/describe-images.test.ts',
   'dataengine data split questions.csv --images photos --output split --validation 0.1 --test 0.1':
@@ -92,6 +93,14 @@ export const elsewhere: Record<string, string> = {
   'node --import tsx examples/direct-answers.ts data/stage1 aokvqa_v1p0_val.json COCO2017/val2017 100':
     'test/examples/examples.test.ts',
   'npm run bench:train': 'bench',
+  'npm run bench:ablation': 'bench',
+  'git tag experiment-1': 'test/bench/ablation/lines.test.ts',
+  'git worktree add ../experiment-1 experiment-1': 'bench',
+  'npm run bench:ablation -- --run --seeds 1,2,3,4 --results ../MLLM-DataEngine/bench/ablation/results.jsonl': 'bench',
+  'npm run bench:ablation -- --run --seeds 11,12,13,14,15,16,17,18 --results ../MLLM-DataEngine/bench/ablation/results.jsonl':
+    'bench',
+  'npm run bench:ablation -- --run --world mild --seeds 21,22,23,24 --results ../MLLM-DataEngine/bench/ablation/results.jsonl':
+    'bench',
   'npm run peers:llama-cpp -- --server build/bin/llama-server --model SmolLM2-135M-Instruct.Q4_1.gguf': 'bench',
   'npm run bench:score': 'bench',
   'npm run bench:serve': 'bench',
