@@ -25,6 +25,6 @@ export function addInitCommand(program: Command, signal: AbortSignal): void {
     )
     .action(async (folder: string, options: InitOptions) => {
       const { askAtTerminal, initialize } = await import('./init/init.ts');
-      await initialize(folder, options, askAtTerminal(), signal);
+      await initialize(folder, options, askAtTerminal(signal), signal);
     });
 }

@@ -1,7 +1,6 @@
 /** `dataengine init`: looks at a folder, writes a config, checks the data, and says what comes next. */
 import { realpath } from 'node:fs/promises';
 import { basename, dirname, join, relative, resolve } from 'node:path';
-import { createInterface } from 'node:readline/promises';
 import { demoExtensions } from '../../demo/extensions.ts';
 import { loadConfig } from '../../src/config/load-config.ts';
 import { fileExists, projectFile } from '../../src/core/files.ts';
@@ -19,6 +18,7 @@ import { isOfBuiltInFamily } from '../../src/model/files/model-config.ts';
 import { knownProviders } from '../../src/teacher/providers/index.ts';
 import { missingOption, ownConfig, wrongOption } from '../options.ts';
 import { say } from '../say.ts';
+import { openDialog } from '../terminal-dialog.ts';
 import { textTable } from '../text-table.ts';
 import {
   folderOfImages,
@@ -81,6 +81,9 @@ export async function initialize(folder: string, options: InitOptions, ask: Ask,
   const root = resolve(isRoot ? dirname(resolve(images)) : folder);
 
   const model = await given('model', 'Model (a Hugging Face directory)', await proposedModel());
+  if (!(await fileExists(model))) {
+    throw wrongOption('--model', `there is no folder ${model}`, 'Name a Hugging Face directory, such as data/stage1');
+  }
   const isBuiltIn = await isOfBuiltInFamily(model);
   const teacher = teacherOf(await given('teacher', 'Teacher (openai, azure, local, or an address)', 'openai'), options);
   const types = await typesOf(facts, kind === 'aokvqa' && facts.types > 0, options, ask);
@@ -114,20 +117,18 @@ export async function initialize(folder: string, options: InitOptions, ask: Ask,
   process.stdout.write(`Next: dataengine run --local${config}\n`);
 }
 
-/** A terminal's answers; undefined where there is none. */
-export function askAtTerminal(): Ask {
+/** A terminal's answers; undefined where there is none. They throw Interrupted when a person leaves. */
+export function askAtTerminal(signal: AbortSignal): Ask {
   if (!process.stdin.isTTY || !process.stderr.isTTY) return undefined;
   return async (question, proposed) => {
-    const terminal = createInterface({ input: process.stdin, output: process.stderr });
+    const dialog = openDialog({ input: process.stdin, output: process.stderr, signal }, 'Nothing was written.');
     try {
       for (;;) {
-        const answer = (
-          await terminal.question(`${question}${proposed === undefined ? '' : ` [${proposed}]`}: `)
-        ).trim();
+        const answer = (await dialog.ask(`${question}${proposed === undefined ? '' : ` [${proposed}]`}: `)).trim();
         if (answer !== '' || proposed !== undefined) return answer || (proposed as string);
       }
     } finally {
-      terminal.close();
+      dialog.close();
     }
   };
 }

@@ -19,7 +19,7 @@ const alsoOfNpm = ['all', 'cache', 'cpu', 'help', 'json', 'name', 'yes'];
 export function describeKeptByNpm(names, environment) {
   const script = environment.npm_lifecycle_event ?? '';
   if (!scripts.includes(script)) return undefined;
-  const kept = names.filter(
+  const kept = [...new Set(names)].filter(
     (name) => !alsoOfNpm.includes(name) && environment[`npm_config_${name.replaceAll('-', '_')}`] !== undefined,
   );
   if (kept.length === 0) return undefined;

@@ -1,7 +1,9 @@
 /** What a person sees: commands in a real pseudo-terminal, at 80 and 120 columns, and in pipes. */
 import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { writeOwnFolder } from '../../demo/scenes/write-own-folder.ts';
 import { projectFile } from '../../src/core/files.ts';
 import { inTerminal } from '../helpers/pseudo-terminal.ts';
 import { temporaryFolder } from '../helpers/temporary-folder.ts';
@@ -131,6 +133,25 @@ test('errors and tables of problems in a terminal of 80 columns break between wo
     expect(lines.join('\n')).not.toMatch(/^ +at /m);
   }
 }, 120_000);
+
+test.each([
+  ['Ctrl-C', '\u0003'],
+  ['Ctrl-D', '\u0004'],
+])(
+  '%s at a question of `init` leaves without a stack and without a file',
+  async (_, typed) => {
+    const folder = await temporaryFolder();
+    const photos = join(folder, 'photos');
+    await writeOwnFolder({ folder: photos, images: 20, seed: 1 });
+    const output = join(folder, 'own.yaml');
+    const words = ['init', photos, '--teacher', 'local', '--output', output];
+    const { code, lines } = await inTerminal(80, [process.execPath, launcher, ...words], {}, typed);
+    expect(lines.join('\n')).toMatch(/^Model .*: *\n+Nothing was written\.\n*$/);
+    expect(code).toBe(130);
+    expect(existsSync(output)).toBe(false);
+  },
+  60_000,
+);
 
 test('a terminal gets colors', async () => {
   const words = ['power', '--difference', '2', '--disagreement', '15'];

@@ -15,6 +15,7 @@ fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack('HHHH', rows, columns, 0, 0)
 control = lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 child = subprocess.Popen(sys.argv[3:], stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True, preexec_fn=control)
 os.close(theirs)
+typed = os.environ.get('TYPED_AT_PROMPT', '').encode()
 while True:
     try:
         data = os.read(ours, 65536)
@@ -22,6 +23,9 @@ while True:
         break
     if not data:
         break
+    if typed and b']: ' in data:
+        os.write(ours, typed)
+        typed = b''
     sys.stdout.buffer.write(data)
     sys.stdout.buffer.flush()
 sys.exit(child.wait())
@@ -37,11 +41,16 @@ export interface Shown {
   broken: string[];
 }
 
-/** Runs a command in a terminal of so many columns until it ends. */
+/**
+ * Runs a command in a terminal of so many columns until it ends.
+ *
+ * @param typed at its first prompt, such as `Model [data/stage1]: `
+ */
 export async function inTerminal(
   columns: number,
   command: readonly string[],
   environment: NodeJS.ProcessEnv = {},
+  typed = '',
 ): Promise<Shown> {
   const python = spawn('python3', ['-c', program, String(columns), String(rows), ...command], {
     stdio: ['ignore', 'pipe', 'inherit'],
@@ -51,6 +60,7 @@ export async function inTerminal(
       NO_COLOR: undefined,
       FORCE_COLOR: undefined,
       CI: undefined,
+      TYPED_AT_PROMPT: typed,
       ...environment,
     },
   });

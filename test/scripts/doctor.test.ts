@@ -83,7 +83,7 @@ test('says of each prerequisite that is missing how to install it', async () => 
 test('any other command says that nothing is installed yet, without a stack', async () => {
   const { status, stderr } = lines(await freshClone(), ['bin/dataengine.mjs', 'run']);
   expect(stderr).toBe(
-    'Nothing is installed yet. Run `npm run setup`; `npm run doctor` says what this machine lacks.\n',
+    'Nothing is installed yet. Run `npm run setup`;\n`npm run doctor` says what this machine lacks.\n',
   );
   expect(status).toBe(1);
 });

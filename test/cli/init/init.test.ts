@@ -172,7 +172,7 @@ test('of several files of questions, the error names them', async () => {
 }, 60_000);
 
 test.each<[string, string[], RegExp]>([
-  ['a model that is not there', ['--model', 'nowhere'], /nowhere\/config\.json: no such file/],
+  ['a model that is not there', ['--model', 'nowhere'], /--model: there is no folder nowhere/],
   ['an empty model', ['--model', ''], /--model: is missing/],
   ['an unknown teacher', ['--teacher', 'banana'], /--teacher: there is no teacher banana.*azure, local, openai/],
   ['an address that is none', ['--teacher', 'http://', '--teacher-model', 'm'], /--teacher: 'http:\/\/' is not a URL/],

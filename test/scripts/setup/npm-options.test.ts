@@ -7,7 +7,7 @@ import { projectFile } from '../../../src/core/files.ts';
 test.each([
   [['demo', '--quick'], 'npm run demo -- --quick'],
   [['setup', '--gpu'], 'npm run setup -- --gpu'],
-  [['dataengine', 'run', '--local'], 'npm run dataengine -- … --local'],
+  [['dataengine', 'run', '--detach'], 'npm run dataengine -- … --detach'],
   [['dataengine', 'data', 'check', 'x.yaml', '--data-root', 'y'], 'npm run dataengine -- … --data-root'],
 ])(
   'npm run %j ends with what to type, before anything is done',
