@@ -29,7 +29,7 @@ import { writeRoundRecord } from './round-records.ts';
 import { type TaskHost, workOnRun } from './run-step.ts';
 import { loadStepsOf, type StepActivities } from './step-activities.ts';
 
-export interface CpuActivities extends StepActivities<'cpu'>, PromptActivities {
+export interface CpuTaskActivities extends StepActivities<'cpu'>, PromptActivities {
   prepareRun(input: PrepareRunInput): Promise<PreparedRun>;
   /** Keeps a finished round's row for later workflows that continue the run. */
   recordRound(input: StepReference & { summary: RoundSummary }): Promise<void>;
@@ -51,10 +51,10 @@ export interface CpuActivities extends StepActivities<'cpu'>, PromptActivities {
 
 /** The input of each activity → its outcome. */
 export type CpuTasks = {
-  [Name in keyof CpuActivities]: (
-    input: Parameters<CpuActivities[Name]>[0],
+  [Name in keyof CpuTaskActivities]: (
+    input: Parameters<CpuTaskActivities[Name]>[0],
     host: TaskHost,
-  ) => ReturnType<CpuActivities[Name]>;
+  ) => ReturnType<CpuTaskActivities[Name]>;
 };
 
 async function stepTasks() {

@@ -3,14 +3,18 @@
  */
 import { Context } from '@temporalio/activity';
 import { checkNewRun } from '../src/round/open-run.ts';
-import { type CpuActivities, cpuTasks } from './cpu-tasks.ts';
+import { type CpuTaskActivities, cpuTasks } from './cpu-tasks.ts';
 import { withHeartbeat } from './heartbeat.ts';
+import { lookForWorkers } from './look-for-workers.ts';
 import { claimForWorkflow } from './owner.ts';
 import { type PrepareRunInput, runToStart } from './prepare-run.ts';
-import { type StepReference, withParsedInputs } from './references.ts';
+import { type QueueReference, type StepReference, withParsedInputs } from './references.ts';
 import { type ActivityDependencies, asActivity, asStep, runTask, type TaskHost, type TaskOptions } from './run-step.ts';
 
-export type { CpuActivities };
+export interface CpuActivities extends CpuTaskActivities {
+  /** Whether a worker polls a queue of the run. */
+  lookForWorkers(reference: QueueReference): Promise<{ polled: boolean }>;
+}
 
 /** Makes the CPU worker's activities. Where the worker has processes for them, these do the work. */
 export function createCpuActivities(dependencies: ActivityDependencies): CpuActivities {
@@ -31,7 +35,11 @@ export function createCpuActivities(dependencies: ActivityDependencies): CpuActi
     if (name === 'preparePromptOptimization') return [name, (input: unknown) => start(input, async () => undefined)];
     return [name, (input: StepReference) => asStep(input, dependencies, (options) => compute(input, options))];
   });
-  return withParsedInputs(Object.fromEntries(activities) as CpuActivities);
+  return withParsedInputs({
+    ...(Object.fromEntries(activities) as CpuTaskActivities),
+    // Its client is this process's.
+    lookForWorkers: (reference) => lookForWorkers(reference, dependencies),
+  });
 }
 
 /** Before anything is written: the config of another workflow's run is not to be replaced. */

@@ -43,7 +43,7 @@ export async function withHeartbeat<R>(
 ): Promise<R> {
   const context = Context.current();
   const { attempt, heartbeatDetails } = context.info;
-  let furthest = earlierDetailsSchema.safeParse(heartbeatDetails).data?.furthest;
+  let furthest = furthestOf(heartbeatDetails, attempt);
   const attemptsWithoutProgress = () => attempt - (furthest?.attempt ?? 0);
   if (attemptsWithoutProgress() > maxAttemptsWithoutProgress) {
     const what = furthest === undefined ? 'made any progress' : `got further than step ${furthest.step}`;
@@ -75,6 +75,21 @@ export async function withHeartbeat<R>(
     throw failureOf(error, { nextRetryDelay: delayAfter(attemptsWithoutProgress()) });
   } finally {
     clearInterval(timer);
+  }
+}
+
+/** What earlier attempts have left. A reset of the activity counts attempts from one again, and may keep what they left. */
+function furthestOf(heartbeatDetails: unknown, attempt: number): HeartbeatDetails['furthest'] {
+  const furthest = parsed(heartbeatDetails)?.furthest;
+  return furthest === undefined || furthest.attempt < attempt ? furthest : { ...furthest, attempt: 0 };
+}
+
+function parsed(heartbeatDetails: unknown): z.output<typeof earlierDetailsSchema> | undefined {
+  try {
+    return earlierDetailsSchema.safeParse(heartbeatDetails).data;
+  } catch {
+    // A payload that can't be read says so when it is looked at: the attempt starts from what is on the disk anyway.
+    return undefined;
   }
 }
 

@@ -75,6 +75,10 @@ const chunkReference = stepReference.extend({
   allowance: z.number().optional(),
 });
 
+/** A queue of the run's. */
+export type QueueReference = z.output<typeof queueReference>;
+const queueReference = stepReference.extend({ queue: z.string().min(1).max(1000) });
+
 /** A notification for people. */
 export type NotificationReference = z.output<typeof notificationReference>;
 const notificationReference = stepReference.extend({ text: z.string().max(100_000) });
@@ -108,6 +112,7 @@ const inputs: Readonly<Record<string, z.ZodType>> = {
   gate: gateReference,
   approveTypes: approveTypesReference,
   notify: notificationReference,
+  lookForWorkers: queueReference,
   evaluateShard: evaluateShardReference,
   embedShard: embedShardReference,
   askChunk: chunkReference,

@@ -5,6 +5,7 @@ import { setMaxListeners } from 'node:events';
 import { mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { Client } from '@temporalio/client';
+import { isPolled } from '../activities/is-polled.ts';
 import type { OwnedProcess } from '../demo/command/child-process.ts';
 import {
   failWhenOneEnds,
@@ -20,7 +21,6 @@ import { withLock } from '../src/core/with-lock.ts';
 import { ServerUnreachable } from '../workers/connection.ts';
 import { say } from './say.ts';
 import { connectClient } from './temporal-client.ts';
-import { isPolled } from './watch/pending-activities.ts';
 
 export interface LocalRun {
   config: Config;

@@ -21,7 +21,8 @@ export function addSteerCommands(program: Command): void {
     .addHelpText('after', '\nExample:\n  dataengine pause nightly --reason "the GPU is needed"')
     .action((id: string, { reason, now }: { reason?: string; now: boolean }) =>
       withClient(async (client) => {
-        printStanding(
+        await printStanding(
+          client,
           id,
           await update<DataEngineProgress>(client, id, 'pause', reason === undefined ? {} : { reason }),
         );
@@ -35,7 +36,7 @@ export function addSteerCommands(program: Command): void {
     .action((id: string) =>
       withClient(async (client) => {
         printActivities('resumed', await setActivities(client, id, 'unpause'));
-        printStanding(id, await update<DataEngineProgress>(client, id, 'resume'));
+        await printStanding(client, id, await update<DataEngineProgress>(client, id, 'resume'));
       }),
     );
   for (const { name, updateName, description, done } of answers) {
@@ -96,8 +97,13 @@ const answers = [
   },
 ];
 
-function printStanding(id: string, { round, rounds, step, paused }: DataEngineProgress): void {
-  const where = `round ${round} of ${rounds ?? '?'}, step ${step ?? 'not started'}`;
+async function printStanding(client: Client, id: string, progress: DataEngineProgress): Promise<void> {
+  const { round, rounds, paused, roundWorkflowId } = progress;
+  // The run knows its own steps; the round knows the others.
+  const { readRound } = await import('./watch/run-view.ts');
+  const current = roundWorkflowId === undefined ? undefined : await readRound(client, roundWorkflowId);
+  const step = progress.step ?? current?.steps.at(-1)?.name ?? 'not started';
+  const where = `round ${round} of ${rounds ?? '?'}, step ${step}`;
   const state = paused === undefined ? 'running' : 'paused; no step starts after the current one';
   process.stdout.write(`${id}: ${where}: ${state}\n`);
 }

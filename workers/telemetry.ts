@@ -44,8 +44,14 @@ export function logLine(format: LogFormat, { level, timestampNanos, message, met
 }
 
 function plain(_key: string, value: unknown): unknown {
-  if (value instanceof Error) return String(value.stack ?? value);
+  if (value instanceof Error) return wordsOf(value);
   return typeof value === 'bigint' ? String(value) : value;
+}
+
+/** With all causes: the outermost error of a workflow says only that an activity failed, and has no stack. */
+function wordsOf(error: Error, depth = 0): string {
+  const own = error.stack || `${error.name}: ${error.message}`;
+  return error.cause instanceof Error && depth < 10 ? `${own}\ncaused by ${wordsOf(error.cause, depth + 1)}` : own;
 }
 
 export interface Traces {

@@ -68,6 +68,19 @@ export function cpuActivities(taskQueue: string | undefined, summary: string, mi
   });
 }
 
+/** A notification is late after a quarter of an hour: nothing waits for it longer, at the end of a run either. */
+export function notificationActivities(taskQueue: string, summary: string): Pick<CpuActivities, 'notify'> {
+  return proxyActivities<CpuActivities>({
+    ...common,
+    taskQueue,
+    startToCloseTimeout: '2 minutes',
+    scheduleToCloseTimeout: '15 minutes',
+    heartbeatTimeout: '1 minute',
+    retry: cpuRetry,
+    summary,
+  });
+}
+
 type StepActivity<Name extends StepName> = (reference: StepReference) => Promise<OutcomeOf<Name>>;
 
 /**
@@ -98,16 +111,20 @@ function summaryOf(name: StepName): string {
   return description.charAt(0).toUpperCase() + description.slice(1);
 }
 
+/** So long a chunk is tried; then the step fails, and `temporal.failedStep` says what follows. */
+const teacherDays = 3;
+
 /**
  * Activities that ask the teacher. Rate limits (429) and an hour without an answer are part of a long generation, so
- * there is no limit on attempts: an activity fails for good by itself, such as for a refused key or a bad request. The
- * teacher's own `Retry-After` replaces the interval here.
+ * there is no limit on attempts, only on days: an activity fails for good by itself, such as for a refused key, a bad request
+ * or a server that only sends what can't be used. The teacher's own `Retry-After` replaces the interval here.
  */
 export function teacherActivities(taskQueue: string, summary: string): TeacherActivities {
   return proxyActivities<TeacherActivities>({
     ...common,
     taskQueue,
     startToCloseTimeout: '6 hours',
+    scheduleToCloseTimeout: `${teacherDays} days`,
     heartbeatTimeout: '30 seconds',
     retry: teacherRetry,
     summary,

@@ -15,7 +15,7 @@ import type { GenerationPlan } from '../src/round/asking/plan.ts';
 import { cpuActivities } from './activity-options.ts';
 import { describeGeneration } from './details.ts';
 import type { GenerationInput, GenerationState, OpenChunk } from './inputs.ts';
-import type { MessageHandlers } from './message-handlers.ts';
+import { type MessageHandlers, refuse } from './message-handlers.ts';
 import type { GenerationProgress } from './messages.ts';
 import { TeacherCalls } from './teacher-calls.ts';
 
@@ -97,7 +97,7 @@ export class ChunkWindow {
 
   /** @returns the new limit */
   async topUp(amount: number): Promise<number> {
-    await condition(() => this.started !== undefined);
+    await this.untilPlanned();
     await cpuActivities(this.queues.cpu, 'Record the top-up', 10).recordTopUp({
       ...this.reference,
       id: uuid4(),
@@ -109,8 +109,14 @@ export class ChunkWindow {
   }
 
   async finishEarly(): Promise<void> {
-    await condition(() => this.started !== undefined);
+    await this.untilPlanned();
     this.state.finishEarly = true;
+  }
+
+  /** What is said before there is a plan waits for it; a generation that could not make one has ended. */
+  private async untilPlanned(): Promise<void> {
+    await condition(() => this.started !== undefined || this.phase === 'failed' || this.phase === 'canceled');
+    if (this.started === undefined) refuse('The generation has ended: it could not be planned');
   }
 
   /** False also as long as it is not known. */

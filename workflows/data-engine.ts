@@ -7,10 +7,10 @@ import {
   condition,
   makeContinueAsNewFunc,
   ParentClosePolicy,
-  startChild,
   workflowInfo,
 } from '@temporalio/workflow';
 import { cpuActivities, stepActivity } from './activity-options.ts';
+import { startOnlyChild } from './children.ts';
 import { compactRounds } from './details.ts';
 import { type DataEngineInput, type DataEngineState, dataEngineInputSchema, parseContinued } from './inputs.ts';
 import { MessageHandlers } from './message-handlers.ts';
@@ -21,6 +21,7 @@ import { dataEngineRound } from './round.ts';
 import { handleRunMessages } from './run-handlers.ts';
 import { RunState } from './run-state.ts';
 import { roundSearchAttributes } from './search-attributes.ts';
+import { untilEnd } from './until-end.ts';
 
 /**
  * Runs all rounds of a config and returns their table. The run's name is the config's `run`, or the workflow id.
@@ -31,18 +32,21 @@ export async function dataEngine(given: DataEngineInput): Promise<DataEngineResu
   const messages = new MessageHandlers();
   const run = new RunState(input, messages);
   handleRunMessages(run, messages);
-  try {
-    run.start(input.state ?? (await planRun(input)));
-    if (input.state === undefined) await prepareData(run);
-    while (!run.isOver) {
-      if (run.isTimeToContinueAsNew) return await continueAsNew(run);
-      await doNextRound(run);
-    }
-    return await finish(run);
-  } catch (error) {
-    await run.notifyFailure(error);
-    throw error;
+  return untilEnd(
+    () => doRounds(run),
+    (end, error) => run.close(end, error),
+  );
+}
+
+async function doRounds(run: RunState): Promise<DataEngineResult> {
+  const { input } = run;
+  run.start(input.state ?? (await planRun(input)));
+  if (input.state === undefined) await prepareData(run);
+  while (!run.isOver) {
+    if (run.isTimeToContinueAsNew) return await continueAsNew(run);
+    await doNextRound(run);
   }
+  return await finish(run);
 }
 
 const scheduledByKey = defineSearchAttributeKey('TemporalScheduledById', 'KEYWORD');
@@ -77,25 +81,30 @@ async function doNextRound(run: RunState): Promise<void> {
   const { recordRound } = cpuActivities(plan.queues.cpu, `Record the row of round ${number}`, 10);
   await run.step('record', () => recordRound({ ...reference, summary }));
   await run.optionalStep('report', () => stepActivity(plan, 'report')(reference));
-  await notify(plan, 'round', number, roundNotification(summary));
+  run.notifications.send(plan, 'round', number, roundNotification(summary));
 }
+
+const longestFairnessKey = 64;
 
 function untilRoundEnds(run: RunState): ReturnType<typeof dataEngineRound> {
   const { plan, nextRound: number } = run;
   const workflowId = `${workflowInfo().workflowId}/round-${number}`;
   return run.untilRoundEnds(workflowId, (paused) =>
-    startChild(dataEngineRound, {
+    startOnlyChild(dataEngineRound, {
       workflowId,
       args: [{ plan, round: number, owner: thisExecution(), paused }],
       // A run that was terminated can be started again at once: its round is terminated with it.
       parentClosePolicy: ParentClosePolicy.TERMINATE,
       typedSearchAttributes: roundSearchAttributes(plan, number),
+      // All activities below it inherit the key: a run with many shards waits its turn with those of others.
+      priority: { fairnessKey: plan.run.slice(0, longestFairnessKey) },
       staticSummary: number === 0 ? `Round 0 of ${plan.run}: base finetuning` : `Round ${number} of ${plan.run}`,
     }),
   );
 }
 
 async function continueAsNew(run: RunState): Promise<never> {
+  await run.notifications.untilSent();
   await condition(allHandlersFinished);
   // The next execution of a pinned workflow runs on the newest version of the workers.
   return makeContinueAsNewFunc<typeof dataEngine>({ initialVersioningBehavior: 'AUTO_UPGRADE' })(run.handOver());
@@ -104,9 +113,8 @@ async function continueAsNew(run: RunState): Promise<never> {
 async function finish(run: RunState): Promise<DataEngineResult> {
   const stop = run.end();
   const { plan, rounds } = run;
+  await run.notifications.untilSent();
   await notify(plan, 'done', run.nextRound - 1, `ended: ${stop.reason}`);
-  await condition(allHandlersFinished);
-  run.showEnd('completed');
   return {
     run: plan.run,
     directory: plan.directory,

@@ -8,8 +8,8 @@ import type { DiscoverOutcome } from '../src/round/discover/results.ts';
 import type { GenerateOutcome } from '../src/round/generate/results.ts';
 import type { DataEngineState, RoundSummary } from './inputs.ts';
 import { codeSpan, plainText } from './markdown.ts';
-import type { DataEngineProgress, DataEngineResult, GenerationProgress, StepRecord } from './messages.ts';
-import type { EndState } from './search-attributes.ts';
+import type { DataEngineProgress, DataEngineResult, GenerationProgress, Question, StepRecord } from './messages.ts';
+import type { End } from './until-end.ts';
 
 const problemCharacters = 500;
 
@@ -43,7 +43,7 @@ function table(head: readonly string[], rows: readonly (readonly (string | numbe
 /** The rounds of a run as a Markdown table, below a line that says what is under way, or how the run ended. */
 export function describeRounds(
   { plan, nextRound, rounds }: DataEngineState,
-  end?: { state: EndState; stop: DataEngineResult['stop'] | undefined },
+  end?: { state: End; stop: DataEngineResult['stop'] | undefined },
 ): string {
   const rule = end?.stop ?? rounds.at(-1)?.gate?.stop;
   const stop = rule?.rule === 'rounds' ? undefined : rule;
@@ -142,8 +142,22 @@ export function decisionOf({ gate }: RoundSummary): string {
   return gate === undefined ? '–' : gate.accepted ? 'yes' : 'set aside';
 }
 
+const questions: Record<Question, { what: string; command?: string }> = {
+  decision: { what: 'a decision', command: 'approve' },
+  types: { what: 'the approval of its question types', command: 'approve-types' },
+  review: { what: 'the review of its samples' },
+};
+
+/** @param queue that no worker polls */
+export function describeUnattended(queue: string | undefined): string {
+  return queue === undefined
+    ? ''
+    : `\n\n**No worker polls the queue ${codeSpan(queue)}.** Start one: \`dataengine worker gpu\`.`;
+}
+
 /** Says when the run is paused, or waits for an answer. */
-export function describeStanding({ paused, waiting }: DataEngineProgress): string {
+export function describeStanding(progress: DataEngineProgress): string {
+  const { paused, waiting, asks, unattended, round: number, roundWorkflowId } = progress;
   const lines: string[] = [];
   if (paused !== undefined) {
     const reason = paused.reason === undefined ? '' : ` (${plainText(paused.reason)})`;
@@ -155,7 +169,12 @@ export function describeStanding({ paused, waiting }: DataEngineProgress): strin
     const where = round === undefined ? step : `${step} of round ${round}`;
     lines.push(`**The step ${where} failed** and waits for one of the updates ${answers}: ${plainText(problem)}`);
   }
-  return lines.map((line) => `\n\n${line}`).join('');
+  if (asks !== undefined) {
+    const { what, command } = questions[asks];
+    const answer = command === undefined ? 'its details say how' : codeSpan(`dataengine ${command} ${roundWorkflowId}`);
+    lines.push(`**Round ${number} waits for ${what}**: ${answer}.`);
+  }
+  return lines.map((line) => `\n\n${line}`).join('') + describeUnattended(unattended);
 }
 
 /** The progress of a generation, in a few lines of Markdown. */

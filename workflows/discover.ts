@@ -18,10 +18,9 @@ export async function discoverTypes(state: RoundState): Promise<OutcomeOf<'disco
   if (!found.waits) return found;
 
   const { workflowId } = workflowInfo();
-  state.awaitPerson(describeWaitingTypes(workflowId, found));
-  const notified = notify(plan, 'approval', reference.round, typesNotification(workflowId, { ...reference, ...found }));
+  state.awaitPerson('types', describeWaitingTypes(workflowId, found));
+  void notify(plan, 'approval', reference.round, typesNotification(workflowId, { ...reference, ...found }));
   await state.types.untilApproved(plan.discovery?.timeoutHours ?? defaultTimeoutHours);
-  await notified;
   state.resumeStep();
   return discover(reference);
 }

@@ -20,12 +20,11 @@ export async function passGate(round: RoundState): Promise<OutcomeOf<'gate'>> {
   const compared = await stepActivity(plan, 'compare')(reference);
   if (!compared.asksPerson) return cpu('Decide whether the round is built upon').gate(reference);
 
-  round.awaitDecision(describeWaiting(workflowId, compared, round.outcomes));
+  round.awaitPerson('decision', describeWaiting(workflowId, compared, round.outcomes));
   const approval = approvalNotification(workflowId, { round: reference.round, ...compared });
-  const notified = notify(plan, 'approval', reference.round, approval);
+  void notify(plan, 'approval', reference.round, approval);
   const { timeoutHours, defaultDecision } = plan.approval ?? defaultApproval;
   const decision = await round.untilDecided(timeoutHours);
-  await notified;
   await condition(allHandlersFinished);
   return cpu('Record the decision about the round').gate({
     ...reference,

@@ -1,7 +1,7 @@
 /**
  * The workflows that ask the teacher all requests of a round, within limits and budget.
  */
-import { allHandlersFinished, condition, continueAsNew, workflowInfo } from '@temporalio/workflow';
+import { continueAsNew, workflowInfo } from '@temporalio/workflow';
 import type { CpuActivities } from '../activities/cpu.ts';
 import type { StepReference } from '../activities/references.ts';
 import type { GenerationPlan } from '../src/round/asking/plan.ts';
@@ -14,6 +14,7 @@ import { type GenerationInput, generationInputSchema, generationState, parseCont
 import { MessageHandlers, refuse } from './message-handlers.ts';
 import { finishEarlyUpdate, generationProgressQuery, topUpUpdate } from './messages.ts';
 import { steerSignal } from './steering-messages.ts';
+import { untilEnd } from './until-end.ts';
 
 /**
  * Asks the teacher for new samples, in chunks as activities, or in batches of the Batch API.
@@ -60,13 +61,19 @@ interface Work<Outcome> {
 
 async function askTeacher<Outcome>(given: GenerationInput, work: Work<Outcome>): Promise<Outcome> {
   const input = parseContinued(generationInputSchema, given, workflowInfo());
-  const { queues, runDirectory, round, owner } = input;
-  const reference = { runDirectory, round, owner };
-  const cpu = (summary: string, minutes: number) => cpuActivities(queues.cpu, summary, minutes);
   const messages = new MessageHandlers();
   const window = new ChunkWindow(input, messages, work.purpose);
   handleMessages(window, messages);
+  return untilEnd(
+    () => askAll(input, window, work),
+    (end) => window.enter(end === 'completed' ? 'done' : end),
+  );
+}
 
+async function askAll<Outcome>(input: GenerationInput, window: ChunkWindow, work: Work<Outcome>): Promise<Outcome> {
+  const { queues, runDirectory, round, owner } = input;
+  const reference = { runDirectory, round, owner };
+  const cpu = (summary: string, minutes: number) => cpuActivities(queues.cpu, summary, minutes);
   if (input.state === undefined) window.start(await work.start(cpu('Plan and estimate', 60), reference));
   if (!window.plan.done) {
     window.enter('asking');
@@ -76,10 +83,7 @@ async function askTeacher<Outcome>(given: GenerationInput, work: Work<Outcome>):
     }
   }
   window.enter('joining');
-  const outcome = await work.finish(cpu('Join the answers', 360), reference);
-  await condition(allHandlersFinished);
-  window.enter('done');
-  return outcome;
+  return work.finish(cpu('Join the answers', 360), reference);
 }
 
 function handleMessages(window: ChunkWindow, messages: MessageHandlers): void {

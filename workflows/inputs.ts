@@ -88,6 +88,8 @@ const runPlanSchema = z
     discovery: z.object({ timeoutHours: waitHours }).optional(),
     /** How long a failed step waits for a person; without it, the run fails at once. */
     failedStep: z.looseObject({ waitHours }).optional(),
+    /** After how long a step of the GPU workers has it looked up whether there are any. Default: 2. */
+    lookForWorkersMinutes: timeoutMinutes.optional(),
     /** Whether the namespace knows the search attributes. */
     searchAttributes: z.boolean().optional(),
   })

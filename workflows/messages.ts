@@ -38,7 +38,7 @@ export const dataEngineResultSchema = z.object({
 export type StepRecord = z.output<typeof stepRecordSchema>;
 export const stepRecordSchema = z.object({
   name: z.string(),
-  state: z.enum(['running', 'waiting', 'done', 'paused', 'failed', 'skipped']),
+  state: z.enum(['running', 'waiting', 'done', 'paused', 'failed', 'skipped', 'canceled']),
   seconds: z.number().optional(),
   /** Its result in a few words, such as `loss 1.21`. */
   note: z.string().optional(),
@@ -48,8 +48,16 @@ export const stepRecordSchema = z.object({
 export type RunStepRecord = z.output<typeof runStepRecordSchema>;
 const runStepRecordSchema = stepRecordSchema.extend({ round: count });
 
+/** What a run or a round is at: `waiting` is for a person, `no-worker` for one that polls the queue of the GPU workers. The last three have ended. */
+export type Standing = z.output<typeof standingSchema>;
+const standingSchema = z.enum(['running', 'paused', 'waiting', 'no-worker', 'completed', 'failed', 'canceled']);
+
 export type RoundProgress = z.output<typeof roundProgressSchema>;
-export const roundProgressSchema = z.object({ round: count, steps: z.array(stepRecordSchema) });
+export const roundProgressSchema = z.object({
+  round: count,
+  state: standingSchema,
+  steps: z.array(stepRecordSchema),
+});
 
 /** A step that failed with all its retries, and waits for a person. */
 export type WaitingStep = z.output<typeof waitingStepSchema>;
@@ -62,16 +70,21 @@ export const waitingStepSchema = z.object({
   skip: z.literal('step').optional(),
 });
 
+/** What a round asks a person for. */
+export type Question = z.output<typeof questionSchema>;
+export const questionSchema = z.enum(['decision', 'types', 'review']);
+
 export type DataEngineProgress = z.output<typeof dataEngineProgressSchema>;
 export const dataEngineProgressSchema = z.object({
   run: z.string().optional(),
+  state: standingSchema,
   /** The run directory, once the config is read. */
   directory: z.string().optional(),
   round: count,
   rounds: count.optional(),
   /** Id of the round's workflow; its own query `progress` has the steps. */
   roundWorkflowId: z.string().optional(),
-  /** The round's step under way. */
+  /** The step of the run itself that is under way, or the round's that waits. */
   step: z.string().optional(),
   /** The last steps of the run itself that are done: the preparation of data, reports. */
   ownSteps: z.array(runStepRecordSchema).optional(),
@@ -79,6 +92,10 @@ export const dataEngineProgressSchema = z.object({
   paused: pauseSchema.optional(),
   /** The failed step that waits for `retryStep`, `skipStep` or `giveUp`. */
   waiting: waitingStepSchema.optional(),
+  /** What the round waits for a person for. */
+  asks: questionSchema.optional(),
+  /** The queue that the round waits on, and that no worker polls. */
+  unattended: z.string().optional(),
 });
 
 /** Of `dataEngine`. */
@@ -139,7 +156,7 @@ export const samplesReviewedUpdate = describedUpdate('samplesReviewed', {
 export type GenerationProgress = z.output<typeof generationProgressSchema>;
 export const generationProgressSchema = z.object({
   round: count,
-  state: z.enum(['starting', 'asking', 'paused', 'waiting for a top-up', 'joining', 'done']),
+  state: z.enum(['starting', 'asking', 'paused', 'waiting for a top-up', 'joining', 'done', 'failed', 'canceled']),
   requests: count,
   answered: count,
   /** Chunks, or batches, under way. */

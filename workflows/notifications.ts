@@ -2,7 +2,7 @@
  * Notifies people of what happened, through the webhook of the config.
  */
 import { isCancellation } from '@temporalio/workflow';
-import { cpuActivities } from './activity-options.ts';
+import { notificationActivities } from './activity-options.ts';
 import { describeProblem, roundNumber, type WaitingReview } from './details.ts';
 import type { RoundSummary, RunPlan } from './inputs.ts';
 import type { WaitingStep } from './messages.ts';
@@ -13,13 +13,28 @@ type Kind = NonNullable<RunPlan['notifyOn']>[number];
 export async function notify(plan: RunPlan, kind: Kind, round: number, text: string): Promise<void> {
   if (!plan.notifyOn?.includes(kind)) return;
   try {
-    await cpuActivities(plan.queues.cpu, `Notify of: ${kind}`, 10).notify({
+    await notificationActivities(plan.queues.cpu, `Notify of: ${kind}`).notify({
       runDirectory: plan.directory,
       round,
       text: `Run ${plan.run}: ${text}`,
     });
-  } catch (error) {
-    if (isCancellation(error)) throw error;
+  } catch {
+    // Nor where the run is canceled: what comes next says so.
+  }
+}
+
+/** Notifications that are sent while the run goes on: a slow receiver holds nothing up. */
+export class Notifications {
+  private readonly underWay = new Set<Promise<void>>();
+
+  send(plan: RunPlan, kind: Kind, round: number, text: string): void {
+    const sent = notify(plan, kind, round, text).finally(() => this.underWay.delete(sent));
+    this.underWay.add(sent);
+  }
+
+  /** A workflow that ends takes what is under way with it. */
+  async untilSent(): Promise<void> {
+    await Promise.all(this.underWay);
   }
 }
 
@@ -34,13 +49,20 @@ export function roundNotification({
   return `round ${round} is done, ${measure} ${roundNumber(multipleChoice, 1)} %${test}, ${samplesAdded} samples added`;
 }
 
+/** @param problem of the step, which was skipped */
+export function skippedNotification(round: number, problem: string): string {
+  return `round ${round}: ${problem}`;
+}
+
 export function waitingNotification({ round, step, problem }: WaitingStep): string {
   const where = round === undefined ? '' : ` of round ${round}`;
   return `the step ${step}${where} failed and waits for retry-step, skip-step or give-up: ${problem}`;
 }
 
-export function failureNotification(error: unknown): string {
-  return `has failed: ${describeProblem(error)}`;
+/** @param round under way */
+export function failureNotification(round: number, error: unknown): string {
+  // Of a run that is canceled as a whole nobody is notified.
+  return `has failed: ${isCancellation(error) ? `round ${round} was canceled` : describeProblem(error)}`;
 }
 
 /** @param workflowId of the round */

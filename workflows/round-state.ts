@@ -10,14 +10,16 @@ import {
 } from '@temporalio/workflow';
 import type { StepReference } from '../activities/references.ts';
 import { type OutcomeOf, rowOf, type StepName } from '../src/round/steps.ts';
-import { describeSteps } from './details.ts';
+import { describeSteps, describeUnattended } from './details.ts';
 import type { RoundInput, RunPlan } from './inputs.ts';
 import { type MessageHandlers, refuse } from './message-handlers.ts';
-import type { RoundDecision, RoundProgress, StepRecord } from './messages.ts';
+import type { Question, RoundDecision, RoundProgress, Standing, StepRecord } from './messages.ts';
 import { ownerOfRound } from './owner.ts';
+import { ShownInSearch } from './search-attributes.ts';
 import { Steered } from './steered.ts';
-import { reportStepSignal, type Steer, steerSignal } from './steering-messages.ts';
+import { type RoundReport, reportRoundSignal, type Steer, steerSignal } from './steering-messages.ts';
 import { TypesWait } from './types-approval.ts';
+import type { End } from './until-end.ts';
 
 type Child = Pick<ChildWorkflowHandle<Workflow>, 'signal'>;
 
@@ -31,9 +33,14 @@ export class RoundState extends Steered {
   private readonly steps: StepRecord[] = [];
   /** The generation or verification under way. */
   private child: Child | undefined;
-  private isDecisionAwaited = false;
   private decision: RoundDecision | undefined;
-  private isReviewAwaited = false;
+  /** What a person is asked for. */
+  private asks: Question | undefined;
+  private end: End | undefined;
+  private readonly search = new ShownInSearch();
+  /** What the run knows of what the round waits for. */
+  private reported: Pick<RoundReport, 'waiting' | 'asks' | 'unattended'> = {};
+  private unattended: string | undefined;
 
   constructor(
     { plan, round, owner, paused }: RoundInput,
@@ -46,7 +53,14 @@ export class RoundState extends Steered {
   }
 
   get progress(): RoundProgress {
-    return { round: this.reference.round, steps: this.steps };
+    return { round: this.reference.round, state: this.standing, steps: this.steps };
+  }
+
+  private get standing(): Standing {
+    if (this.end !== undefined) return this.end;
+    if (this.waiting !== undefined || this.asks !== undefined) return 'waiting';
+    if (this.unattended !== undefined) return 'no-worker';
+    return this.steps.at(-1)?.state === 'paused' ? 'paused' : 'running';
   }
 
   /** Working time of each step. */
@@ -65,23 +79,23 @@ export class RoundState extends Steered {
 
   decide(decision: RoundDecision): { round: number; decision: RoundDecision['decision'] } {
     this.decision = decision;
-    this.isDecisionAwaited = false;
+    this.asks = undefined;
     return { round: this.reference.round, decision: decision.decision };
   }
 
   /** Throws where the update is refused. */
   checkDecision(): void {
-    if (!this.isDecisionAwaited) refuse('Not now: the round does not wait for a decision');
+    if (this.asks !== 'decision') refuse('Not now: the round does not wait for a decision');
   }
 
   takeReview(): { round: number } {
-    this.isReviewAwaited = false;
+    this.asks = undefined;
     return { round: this.reference.round };
   }
 
   /** Throws where the update is refused. */
   checkReview(): void {
-    if (!this.isReviewAwaited) refuse('Not now: the round does not wait for a review of its samples');
+    if (this.asks !== 'review') refuse('Not now: the round does not wait for a review of its samples');
   }
 
   // What the workflow does.
@@ -110,36 +124,46 @@ export class RoundState extends Steered {
     }
   }
 
-  /** From now on the update `decideRound` is taken. */
-  awaitDecision(description: string): void {
-    this.isDecisionAwaited = true;
-    this.awaitPerson(description);
-  }
-
-  /** The step under way waits for a person. */
-  awaitPerson(description: string): void {
+  /** The step under way waits for a person; from now on the update for the answer is taken. */
+  awaitPerson(asks: Question, description: string): void {
     (this.steps.at(-1) as StepRecord).state = 'waiting';
+    this.asks = asks;
     this.show(description);
+    void this.tellRun();
   }
 
-  /** The person has answered, and the step has more to do. */
+  /** The person has answered, or nobody in time, and the step has more to do. */
   resumeStep(): void {
     (this.steps.at(-1) as StepRecord).state = 'running';
+    this.asks = undefined;
+    this.show();
+    void this.tellRun();
+  }
+
+  /** @param queue that no worker polls; undefined: one does */
+  async showUnattended(queue: string | undefined): Promise<void> {
+    if (this.unattended === queue) return;
+    this.unattended = queue;
+    this.show();
+    await this.tellRun();
+  }
+
+  showEnd(end: End): void {
+    this.end = end;
     this.show();
   }
 
   /** @returns the person's decision, or undefined when none came in time */
   async untilDecided(timeoutHours: number): Promise<RoundDecision | undefined> {
     await condition(() => this.decision !== undefined, timeoutHours * 3_600_000);
-    this.isDecisionAwaited = false;
+    this.resumeStep();
     return this.decision;
   }
 
   /** Waits until somebody says that the samples are reviewed. */
   async untilReviewed(description: string): Promise<void> {
-    this.isReviewAwaited = true;
-    this.awaitPerson(description);
-    await condition(() => !this.isReviewAwaited);
+    this.awaitPerson('review', description);
+    await condition(() => this.asks === undefined);
     this.resumeStep();
   }
 
@@ -147,19 +171,32 @@ export class RoundState extends Steered {
     return this.plan.failedStep;
   }
 
-  /** Shows the step, and reports it to the run; a round that was started by hand has none. */
-  protected override async reportStep({ name }: StepRecord): Promise<void> {
+  protected override async reportStep(): Promise<void> {
     this.show();
+    await this.tellRun();
+  }
+
+  /**
+   * Tells the run what the round waits for, where that has changed. Each time costs both workflows a task, so the run hears of
+   * exceptions alone. A round that was started by hand has none.
+   */
+  private async tellRun(): Promise<void> {
+    const { waiting, asks, unattended, reported } = this;
     const { parent, firstExecutionRunId: execution } = workflowInfo();
-    if (parent === undefined) return;
-    const news = { round: this.reference.round, execution, step: name, waiting: this.waiting };
+    const isKnown = waiting === reported.waiting && asks === reported.asks && unattended === reported.unattended;
+    if (parent === undefined || isKnown) return;
+    this.reported = { waiting, asks, unattended };
+    const step = this.steps.at(-1)?.name ?? '';
+    const report = { round: this.reference.round, execution, step, ...this.reported };
     // When a run ends, its round ends with it.
     await getExternalWorkflowHandle(parent.workflowId)
-      .signal(reportStepSignal, news)
+      .signal(reportRoundSignal, report)
       .catch(() => undefined);
   }
 
   private show(more = ''): void {
-    this.messages.show(describeSteps(this.reference.round, this.steps) + more);
+    const { plan, reference, steps, standing } = this;
+    this.messages.show(describeSteps(reference.round, steps) + describeUnattended(this.unattended) + more);
+    this.search.show(plan, { run: plan.run, round: reference.round, step: steps.at(-1)?.name, state: standing });
   }
 }

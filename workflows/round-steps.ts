@@ -2,9 +2,11 @@
  * How each step of a round runs: most as the activity of their name, some in shards, in a workflow of their own or with a
  * person.
  */
-import { startChild, workflowInfo } from '@temporalio/workflow';
-import { type OutcomeOf, type StepName, steps } from '../src/round/steps.ts';
+import { workflowInfo } from '@temporalio/workflow';
+import { type OutcomeOf, rowOf, type StepName, steps } from '../src/round/steps.ts';
 import { cpuActivities, gpuActivities, queueOf, stepActivity } from './activity-options.ts';
+import { attended } from './attendance.ts';
+import { startOnlyChild } from './children.ts';
 import { describeReview } from './details.ts';
 import { discoverTypes } from './discover.ts';
 import { passGate } from './gate.ts';
@@ -20,7 +22,16 @@ const defaultMaxConcurrentShards = 100;
 /** Runs a step and returns its outcome. */
 export function runRoundStep<Name extends StepName>(state: RoundState, name: Name): Promise<OutcomeOf<Name>> {
   const run: Runs[Name] = runs[name];
-  return state.step(name, () => (run ? run(state) : stepActivity(state.plan, name)(state.reference)));
+  const work = () => (run ? run(state) : stepActivity(state.plan, name)(state.reference));
+  return state.step(name, isOnGpu(state, name) ? () => attended(state, work) : work);
+}
+
+/** Whether the step, or its shards, wait for a GPU worker. */
+function isOnGpu({ plan }: RoundState, name: StepName): boolean {
+  return (
+    rowOf(name).shards?.queue === 'gpu' ||
+    (rowOf(name).activity !== undefined && queueOf(plan, name) === plan.queues.gpu)
+  );
 }
 
 type Runs = { [Name in StepName]?: (state: RoundState) => Promise<OutcomeOf<Name>> };
@@ -46,9 +57,8 @@ async function append(state: RoundState): Promise<OutcomeOf<'append'>> {
     const { undecided = 0 } = outcome;
     if (undecided === 0) return outcome;
     const waiting = { workflowId, run: plan.run, round: reference.round, undecided };
-    const notified = notify(plan, 'approval', reference.round, reviewNotification(waiting));
+    void notify(plan, 'approval', reference.round, reviewNotification(waiting));
     await state.untilReviewed(describeReview(waiting));
-    await notified;
   }
 }
 
@@ -100,7 +110,7 @@ async function askTeacher<Outcome>(
 ): Promise<Outcome> {
   const { plan, reference } = state;
   const { cpu, teacher } = plan.queues;
-  const child = startChild(workflow, {
+  const child = startOnlyChild(workflow, {
     workflowId: `${workflowInfo().workflowId}/${id}`,
     args: [{ ...reference, queues: { cpu, teacher } }],
     staticSummary: `${summary} (round ${reference.round})`,

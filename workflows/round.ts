@@ -2,7 +2,6 @@
  * One round: generate data against the last good round's weaknesses, train on all of it, measure, and decide whether it
  * is built upon.
  */
-import { allHandlersFinished, condition } from '@temporalio/workflow';
 import type { OutcomeOf, StepName } from '../src/round/steps.ts';
 import { parseInput, type RoundInput, type RoundSummary, roundInputSchema } from './inputs.ts';
 import { MessageHandlers } from './message-handlers.ts';
@@ -16,15 +15,17 @@ import {
 import { RoundState } from './round-state.ts';
 import { runRoundStep } from './round-steps.ts';
 import { steerSignal } from './steering-messages.ts';
+import { untilEnd } from './until-end.ts';
 
 /** Runs the steps of a round in order. Round 0 trains and measures only; later rounds first make the data to train on. */
 export async function dataEngineRound(input: RoundInput): Promise<RoundSummary | EndedEarly> {
   const messages = new MessageHandlers();
   const state = new RoundState(parseInput(roundInputSchema, input), messages);
   handleMessages(state, messages);
-  const result = await runSteps(state);
-  await condition(allHandlersFinished);
-  return result;
+  return untilEnd(
+    () => runSteps(state),
+    (end) => state.showEnd(end),
+  );
 }
 
 function handleMessages(state: RoundState, messages: MessageHandlers): void {

@@ -12,7 +12,7 @@ import {
   giveUpUpdate,
   joinUpdate,
   pauseUpdate,
-  reportStepSignal,
+  reportRoundSignal,
   resumeUpdate,
   retryStepUpdate,
   type StepChoice,
@@ -56,17 +56,15 @@ export function handleRunMessages(run: RunState, messages: MessageHandlers): voi
     (given) => checkSameRun(run.input, given),
   );
   messages.signal(
-    reportStepSignal,
-    (news) => run.onStepReport(news),
-    (news) => run.problemWith(news),
+    reportRoundSignal,
+    (report) => run.onReport(report),
+    (report) => run.problemWith(report),
   );
   messages.refuseOtherSignals();
 }
 
-function checkChoice({ waiting, step, round }: DataEngineProgress, choice: StepChoice | undefined): WaitingStep {
-  if (waiting === undefined) {
-    return refuse(`No step waits for an answer: round ${round} is at ${step ?? 'its beginning'}`);
-  }
+function checkChoice({ waiting, state, round }: DataEngineProgress, choice: StepChoice | undefined): WaitingStep {
+  if (waiting === undefined) return refuse(`No step waits for an answer: round ${round} is ${state}`);
   if (choice?.step !== undefined && choice.step !== waiting.step) {
     refuse(`It is the step ${waiting.step} that waits, not ${choice.step}`);
   }

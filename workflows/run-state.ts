@@ -1,7 +1,7 @@
 /**
  * A run: its rounds so far, what a person said to it, and what is shown of it.
  */
-import { type ChildWorkflowHandle, ContinueAsNew, condition, isCancellation, workflowInfo } from '@temporalio/workflow';
+import { type ChildWorkflowHandle, condition, workflowInfo } from '@temporalio/workflow';
 import type { StepOutcome } from '../src/round/step-context.ts';
 import { isStepName, rowOf } from '../src/round/steps.ts';
 import { compactRounds, describeRounds, describeStanding } from './details.ts';
@@ -14,12 +14,19 @@ import {
   type RunPlan,
 } from './inputs.ts';
 import type { MessageHandlers } from './message-handlers.ts';
-import type { DataEngineProgress, DataEngineResult, StepRecord, WaitingStep } from './messages.ts';
-import { failureNotification, notify, waitingNotification } from './notifications.ts';
+import type { DataEngineProgress, DataEngineResult, Standing, StepRecord, WaitingStep } from './messages.ts';
+import {
+  failureNotification,
+  Notifications,
+  notify,
+  skippedNotification,
+  waitingNotification,
+} from './notifications.ts';
 import type { dataEngineRound } from './round.ts';
-import { type EndState, showEndInSearch, showInSearch } from './search-attributes.ts';
+import { ShownInSearch } from './search-attributes.ts';
 import { Steered, StepSkipped } from './steered.ts';
-import { type Answer, type Steer, type StepReport, steerSignal } from './steering-messages.ts';
+import { type Answer, type RoundReport, type Steer, steerSignal } from './steering-messages.ts';
+import type { End } from './until-end.ts';
 
 /** In the query's answer, which stays small. */
 const keptOwnSteps = 6;
@@ -33,8 +40,11 @@ export class RunState extends Steered {
   private ending = false;
   private isRoundUnderWay = false;
   private currentRound: RoundHandle | undefined;
+  /** Of this execution, by the ids of their first executions. */
+  private readonly endedRounds = new Set<string>();
   private roundsInThisExecution = 0;
-  private readonly shownInSearch = new Map<string, unknown>();
+  readonly notifications = new Notifications();
+  private readonly search = new ShownInSearch();
 
   constructor(
     readonly input: DataEngineInput,
@@ -45,7 +55,12 @@ export class RunState extends Steered {
     this.state = state;
     // Rounds of earlier workflows do not count: a run that is continued is meant to go on.
     this.stop = state?.rounds.at(-1)?.gate?.stop;
-    this.progress = { run, round: state?.nextRound ?? 0, paused: state?.paused };
+    this.progress = {
+      run,
+      state: state?.paused === undefined ? 'running' : 'paused',
+      round: state?.nextRound ?? 0,
+      paused: state?.paused,
+    };
   }
 
   get plan(): RunPlan {
@@ -96,9 +111,11 @@ export class RunState extends Steered {
   }
 
   /** Why a report is not that of the round under way: anybody may send one. */
-  problemWith({ round, step, execution, waiting }: StepReport): string | undefined {
+  problemWith({ round, step, execution, waiting }: RoundReport): string | undefined {
     // A round that reports in the task that says that it was started is not known yet.
     const known = this.currentRound?.firstExecutionRunId ?? execution;
+    // A late one of a round that has ended is no news.
+    if (this.endedRounds.has(execution)) return undefined;
     if (!this.isRoundUnderWay || this.state?.nextRound !== round) return `round ${round} is not under way`;
     if (execution !== known) return 'it is not from the round under way';
     if (!isStepName(step)) return `there is no step ${step}`;
@@ -106,12 +123,14 @@ export class RunState extends Steered {
     return undefined;
   }
 
-  async onStepReport({ round, step, execution, waiting }: StepReport): Promise<void> {
+  async onReport({ step, execution, waiting, asks, unattended }: RoundReport): Promise<void> {
     await condition(() => this.currentRound !== undefined || !this.isRoundUnderWay);
     if (this.currentRound?.firstExecutionRunId !== execution) return;
-    Object.assign(this.progress, { round, step, waiting });
+    const waits = waiting !== undefined || asks !== undefined;
+    const known = this.progress.waiting;
+    Object.assign(this.progress, { step: waits ? step : undefined, waiting, asks, unattended });
     this.show();
-    if (waiting !== undefined) await this.notifyWaiting(waiting);
+    if (waiting !== undefined && waiting.problem !== known?.problem) this.notifyWaiting(waiting);
   }
 
   // What the workflow does.
@@ -129,12 +148,16 @@ export class RunState extends Steered {
     this.recordOwnStep(name, await this.attempt({ name, state: 'running' }, work));
   }
 
-  /** A step of the run that a person may skip when it failed. */
+  /** A step whose failure does not end the run. */
   async optionalStep(name: string, work: () => Promise<unknown>): Promise<void> {
     try {
       this.recordOwnStep(name, await this.attempt({ name, state: 'running' }, work, 'step'));
     } catch (error) {
       if (!(error instanceof StepSkipped)) throw error;
+      const { round } = this.progress;
+      const skipped = { round, name, state: 'skipped' as const, note: error.message };
+      this.progress.ownSteps = [...(this.progress.ownSteps ?? []), skipped].slice(-keptOwnSteps);
+      this.notifications.send(this.plan, 'failed', round, skippedNotification(round, error.message));
     }
   }
 
@@ -143,16 +166,18 @@ export class RunState extends Steered {
     roundWorkflowId: string,
     start: (paused: Pause | undefined) => Promise<RoundHandle>,
   ): ReturnType<typeof dataEngineRound> {
-    Object.assign(this.progress, { round: this.nextRound, roundWorkflowId });
+    Object.assign(this.progress, { round: this.nextRound, roundWorkflowId, step: undefined });
+    this.show();
     const { paused } = this;
     this.isRoundUnderWay = true;
     this.currentRound = await start(paused);
     // A pause that came while the round was starting.
     if (this.paused !== paused) await this.steerRound({ paused: this.paused ?? null });
     const summary = await this.currentRound.result();
+    this.endedRounds.add(this.currentRound.firstExecutionRunId);
     this.isRoundUnderWay = false;
     this.currentRound = undefined;
-    this.progress.waiting = undefined;
+    Object.assign(this.progress, { waiting: undefined, asks: undefined, unattended: undefined });
     return summary;
   }
 
@@ -161,7 +186,6 @@ export class RunState extends Steered {
     this.state = { plan, nextRound: summary.round + 1, rounds: [...rounds, summary] };
     this.stop = summary.gate?.stop;
     this.roundsInThisExecution += 1;
-    this.show();
   }
 
   get isTimeToContinueAsNew(): boolean {
@@ -188,18 +212,16 @@ export class RunState extends Steered {
     return this.stop;
   }
 
-  showEnd(state: EndState): void {
+  /** Shows how the run has ended, and notifies of a failure. */
+  async close(end: End, error?: unknown): Promise<void> {
+    const { progress, stop } = this;
+    const over = { step: undefined, paused: undefined, waiting: undefined, asks: undefined, unattended: undefined };
+    Object.assign(progress, { state: end, ...over });
     if (this.state === undefined) return;
-    // No command of the workflow: histories of before replay.
-    this.messages.show(describeRounds(this.state, { state, stop: this.stop }) + describeStanding(this.progress));
-    showEndInSearch(this.plan, state);
-  }
-
-  async notifyFailure(error: unknown): Promise<void> {
-    if (this.state === undefined || error instanceof ContinueAsNew) return;
-    this.showEnd(isCancellation(error) ? 'canceled' : 'failed');
-    if (isCancellation(error)) return;
-    await notify(this.plan, 'failed', this.nextRound, failureNotification(error));
+    this.messages.show(describeRounds(this.state, { state: end, stop }));
+    this.showInSearch();
+    if (end !== 'failed') return;
+    await notify(this.plan, 'failed', this.nextRound, failureNotification(this.nextRound, error));
   }
 
   protected override get failedStep(): RunPlan['failedStep'] {
@@ -209,7 +231,7 @@ export class RunState extends Steered {
   protected override async reportStep({ name }: StepRecord): Promise<void> {
     Object.assign(this.progress, { step: name, waiting: this.waiting });
     this.show();
-    if (this.waiting !== undefined) await this.notifyWaiting(this.waiting);
+    if (this.waiting !== undefined) this.notifyWaiting(this.waiting);
   }
 
   /** For the query alone: of the steps of the table, which have a time. */
@@ -232,13 +254,29 @@ export class RunState extends Steered {
     await this.currentRound?.signal(steerSignal, steer).catch(() => undefined);
   }
 
-  private async notifyWaiting(waiting: WaitingStep): Promise<void> {
-    if (this.state !== undefined) await notify(this.plan, 'failed', this.nextRound, waitingNotification(waiting));
+  private notifyWaiting(waiting: WaitingStep): void {
+    if (this.state === undefined) return;
+    this.notifications.send(this.plan, 'failed', this.nextRound, waitingNotification(waiting));
   }
 
   private show(): void {
     if (this.state === undefined) return;
+    this.progress.state = this.standing;
     this.messages.show(describeRounds(this.state) + describeStanding(this.progress));
-    showInSearch(this.shownInSearch, this.plan, this.progress, this.rounds);
+    this.showInSearch();
+  }
+
+  private get standing(): Standing {
+    const { waiting, asks, unattended, paused } = this.progress;
+    if (waiting !== undefined || asks !== undefined) return 'waiting';
+    if (unattended !== undefined) return 'no-worker';
+    return paused === undefined ? 'running' : 'paused';
+  }
+
+  private showInSearch(): void {
+    const { run } = this.plan;
+    const { round, state } = this.progress;
+    const scores = this.rounds.map(({ multipleChoice }) => multipleChoice);
+    this.search.show(this.plan, { run, round, state, ...(scores.length > 0 && { bestScore: Math.max(...scores) }) });
   }
 }

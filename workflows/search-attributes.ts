@@ -5,9 +5,9 @@
  * whole workflow task for one that is not.
  */
 import { defineSearchAttributeKey, type SearchAttributePair, type SearchAttributeUpdatePair } from '@temporalio/common';
-import { patched, upsertSearchAttributes } from '@temporalio/workflow';
-import type { RoundSummary, RunPlan } from './inputs.ts';
-import type { DataEngineProgress } from './messages.ts';
+import { upsertSearchAttributes } from '@temporalio/workflow';
+import type { RunPlan } from './inputs.ts';
+import type { Standing } from './messages.ts';
 
 export const searchAttributeKeys = {
   run: defineSearchAttributeKey('DataEngineRun', 'KEYWORD'),
@@ -26,38 +26,31 @@ export function roundSearchAttributes(plan: RunPlan, round: number): SearchAttri
   ];
 }
 
-/** How a run ended. */
-export type EndState = 'completed' | 'failed' | 'canceled';
-
-/** Sets the state of a run that ends: a closed run is not `running`. Histories of before have no such command. */
-export function showEndInSearch(plan: RunPlan, state: EndState): void {
-  if (plan.searchAttributes && patched('end-state-in-search'))
-    upsertSearchAttributes([{ key: searchAttributeKeys.state, value: state }]);
+/** What a run or a round is found by. */
+interface Found {
+  run: string;
+  round: number;
+  /** Of a round. */
+  step?: string;
+  state: Standing;
+  /** Of a run. */
+  bestScore?: number;
 }
 
-/**
- * Sets those that have changed.
- *
- * @param shown the values that were set last; updated here
- */
-export function showInSearch(
-  shown: Map<string, unknown>,
-  plan: RunPlan,
-  { round, step, paused, waiting }: DataEngineProgress,
-  rounds: readonly RoundSummary[],
-): void {
-  if (!plan.searchAttributes) return;
-  const best = Math.max(...rounds.map(({ multipleChoice }) => multipleChoice ?? 0));
-  const state = waiting !== undefined ? 'waiting' : paused !== undefined ? 'paused' : 'running';
-  const pairs: SearchAttributeUpdatePair[] = [
-    { key: searchAttributeKeys.run, value: plan.run },
-    { key: searchAttributeKeys.round, value: round },
-    ...(step === undefined ? [] : [{ key: searchAttributeKeys.step, value: step }]),
-    { key: searchAttributeKeys.state, value: state },
-    ...(rounds.length === 0 ? [] : [{ key: searchAttributeKeys.bestScore, value: best }]),
-  ];
-  const changed = pairs.filter(({ key, value }) => shown.get(key.name) !== value);
-  if (changed.length === 0) return;
-  for (const { key, value } of changed) shown.set(key.name, value);
-  upsertSearchAttributes(changed);
+/** Sets the attributes of a run or of a round, as far as they have changed: each time is an event of its history. */
+export class ShownInSearch {
+  private shown: Partial<Found> = {};
+
+  /** @param plan says whether the namespace knows them */
+  show({ searchAttributes }: RunPlan, found: Found): void {
+    if (!searchAttributes) return;
+    const names = (Object.keys(searchAttributeKeys) as (keyof Found)[]).filter(
+      (name) => found[name] !== undefined && found[name] !== this.shown[name],
+    );
+    if (names.length === 0) return;
+    this.shown = { ...this.shown, ...found };
+    upsertSearchAttributes(
+      names.map((name) => ({ key: searchAttributeKeys[name], value: found[name] }) as SearchAttributeUpdatePair),
+    );
+  }
 }

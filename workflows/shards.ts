@@ -19,7 +19,8 @@ export async function inShards<Shard, R extends { seconds: number }>(
  * the server gets slower with each of them.
  *
  * @returns the results in the order of the items
- * @throws the first error; no further item is started then
+ * @throws the first error. No further item is started then, and those under way have ended: who tries again would otherwise
+ *   have two workers do the same one
  */
 export async function mapConcurrently<T, R>(
   maxConcurrent: number,
@@ -27,19 +28,19 @@ export async function mapConcurrently<T, R>(
   work: (item: T) => Promise<R>,
 ): Promise<R[]> {
   const results: R[] = [];
+  const errors: unknown[] = [];
   let next = 0;
-  let failed = false;
   async function workThrough(): Promise<void> {
-    while (next < items.length && !failed) {
+    while (next < items.length && errors.length === 0) {
       const index = next++;
       try {
         results[index] = await work(items[index] as T);
       } catch (error) {
-        failed = true;
-        throw error;
+        errors.push(error);
       }
     }
   }
   await Promise.all(Array.from({ length: Math.min(maxConcurrent, items.length) }, workThrough));
+  if (errors.length > 0) throw errors[0];
   return results;
 }

@@ -8,7 +8,7 @@ import type { Pause, RunPlan } from './inputs.ts';
 import type { StepRecord, WaitingStep } from './messages.ts';
 import type { Answer } from './steering-messages.ts';
 
-/** Thrown when a person skips a failed step. */
+/** Thrown when a failed step that can be skipped is: by a person, or because nobody is to answer for it. */
 export class StepSkipped extends Error {
   override readonly name = 'StepSkipped';
 }
@@ -40,8 +40,8 @@ export abstract class Steered {
   /**
    * Runs a step, and runs it again as often as a person says so after a failure.
    *
-   * @throws StepSkipped when a person skips it
-   * @throws the step's error when no answer is to be waited for, or none came in time
+   * @throws StepSkipped when a person skips it, and for a step that can be skipped in place of its error
+   * @throws the step's error when no answer is to be waited for, or none came in time; for any step when a person gives up
    */
   protected async attempt<R>(record: StepRecord, work: () => Promise<R>, skip?: WaitingStep['skip']): Promise<R> {
     for (;;) {
@@ -53,26 +53,36 @@ export abstract class Steered {
       try {
         return await work();
       } catch (error) {
-        await this.untilRetried(record, error, skip);
+        await this.untilRetried(record, error, skip).catch((end: unknown) => {
+          // A step of a workflow that has ended is not running.
+          if (record.state !== 'skipped') record.state = isCancellation(end) ? 'canceled' : 'failed';
+          throw end;
+        });
       }
     }
   }
 
   /** Returns when the step is to run again; throws in any other case. */
   private async untilRetried(record: StepRecord, error: unknown, skip: WaitingStep['skip']): Promise<void> {
-    if (isCancellation(error) || this.failedStep === undefined || !isStepFailure(error)) throw error;
+    if (isCancellation(error) || !isStepFailure(error)) throw error;
     const problem = describeProblem(error);
+    const skipped = () => new StepSkipped(`the step ${record.name} failed and was skipped: ${problem}`);
+    if (this.failedStep === undefined) {
+      if (skip === undefined) throw error;
+      await this.report(record, { state: 'skipped', note: problem });
+      throw skipped();
+    }
     this.answer = undefined;
     this.waiting = { round: this.round, step: record.name, problem, skip };
     await this.report(record, { state: 'failed', note: problem });
     // Only a timer on the server is held in the meantime.
     await condition(() => this.answer !== undefined, this.failedStep.waitHours * 3_600_000);
     this.waiting = undefined;
-    const answer = this.answer ?? 'giveUp';
+    const answer = this.answer ?? (skip === undefined ? 'giveUp' : 'skip');
     if (answer === 'giveUp') throw error;
     if (answer === 'skip') {
       await this.report(record, { state: 'skipped' });
-      throw new StepSkipped(`the step ${record.name} failed and was skipped: ${problem}`);
+      throw skipped();
     }
   }
 

@@ -5,7 +5,7 @@
 import { z } from 'zod';
 import { dataEngineInputSchema, pauseSchema } from './inputs.ts';
 import { describedSignal, describedUpdate, nothing } from './message.ts';
-import { dataEngineProgressSchema, waitingStepSchema } from './messages.ts';
+import { dataEngineProgressSchema, questionSchema, waitingStepSchema } from './messages.ts';
 
 const maxReasonLength = 500;
 const maxAddedRounds = 1000;
@@ -75,16 +75,20 @@ export const steerSignal = describedSignal('steer', {
   input: steerSchema,
 });
 
-/** From `dataEngineRound` to `dataEngine`: its current step. */
-export type StepReport = z.output<typeof stepReportSchema>;
-export const stepReportSchema = z.object({
+/** From `dataEngineRound` to `dataEngine`: that it waits for a person or a worker, or no longer does. */
+export type RoundReport = z.output<typeof roundReportSchema>;
+const roundReportSchema = z.object({
   round: z.int().nonnegative(),
-  /** Of the round: the id of its first execution, which only that round and its run are told. */
+  /** The id of the round's first execution. */
   execution: z.string(),
   step: z.string().max(100),
+  /** The step has failed. */
   waiting: waitingStepSchema.optional(),
+  asks: questionSchema.optional(),
+  /** A queue that no worker polls. */
+  unattended: z.string().max(1000).optional(),
 });
-export const reportStepSignal = describedSignal('reportStep', {
-  description: 'From a round to its run: a step has started, or failed and waits for a person.',
-  input: stepReportSchema,
+export const reportRoundSignal = describedSignal('reportRound', {
+  description: 'From a round to its run: it waits for a person or a worker, or no longer does.',
+  input: roundReportSchema,
 });

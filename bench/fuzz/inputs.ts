@@ -46,6 +46,7 @@ const plan = {
   notifyOn: ['round', 'failed'],
   approval: { timeoutHours: 1, defaultDecision: 'gate' },
   failedStep: { waitHours: 2 },
+  lookForWorkersMinutes: 2,
   searchAttributes: true,
 };
 export const roundSummary = {
@@ -200,6 +201,7 @@ const activityInputs: Record<string, object> = {
   gate: { ...step, given: { decision: 'accept', by: 'person', comment: 'good' } },
   approveTypes: { ...step, given: { by: 'person', comment: 'good' } },
   notify: { ...step, text: 'done' },
+  lookForWorkers: { ...step, queue: 'data-engine-gpu' },
   evaluateShard: { ...step, set: 'validation', shard: 0 },
   embedShard: { ...step, shard: 0 },
   askChunk: { ...step, chunk: 0, purpose: 'verify', allowance: 1 },

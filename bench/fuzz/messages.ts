@@ -46,11 +46,12 @@ const examples: Readonly<Record<string, object>> = {
   verdict: { sample: 's0', verdict: 'bad', comment: 'too long' },
   decide: { action: 'revise', comment: 'shorter' },
   steer: { paused: { reason: 'x' }, answer: 'retry' },
-  reportStep: {
+  reportRound: {
     round: 1,
     execution: 'x',
     step: 'merge',
     waiting: { round: 1, step: 'merge', problem: 'the disk is full', skip: 'step' },
+    asks: 'decision',
   },
 };
 

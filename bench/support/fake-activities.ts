@@ -117,6 +117,7 @@ export function fakeActivities(plan: RunPlan, calls: string[]): CpuActivities & 
       return { types: given.types?.length ?? 5 };
     },
     report: called('report', { ...outcome, file: '/run/report.html' }),
+    lookForWorkers: async () => ({ polled: true }),
     notify: async ({ text }) => {
       calls.push(`notify ${text}`);
     },

@@ -8,12 +8,12 @@ import {
 } from '@temporalio/common/lib/internal-non-workflow/index.js';
 import { optionalTsToDate } from '@temporalio/common/lib/time.js';
 import type { HeartbeatDetails } from '../../activities/heartbeat.ts';
+import { isPolled } from '../../activities/is-polled.ts';
 
 export type Description = Awaited<ReturnType<ReturnType<Client['workflow']['getHandle']>['describe']>>;
 
-/** Of `PendingActivityState` and `TaskQueueType` in Temporal's API. */
+/** Of `PendingActivityState` in Temporal's API. */
 const scheduled = 1;
-const queueTypes = { workflow: 1, activity: 2 } as const;
 
 export interface PendingActivity {
   /** Unique within its workflow. */
@@ -66,20 +66,4 @@ export function pendingActivities(client: Client, { raw }: Description): Promise
       };
     }),
   );
-}
-
-/** A poll lasts a minute; the server forgets a worker only after five. */
-const pollMilliseconds = 80_000;
-
-/** Whether a worker has polled a queue of late. */
-export async function isPolled(client: Client, queue: string, kind: keyof typeof queueTypes): Promise<boolean> {
-  const { pollers } = await client.workflowService.describeTaskQueue({
-    namespace: client.options.namespace,
-    taskQueue: { name: queue },
-    taskQueueType: queueTypes[kind],
-  });
-  return (pollers ?? []).some(({ lastAccessTime }) => {
-    const at = optionalTsToDate(lastAccessTime)?.getTime();
-    return at === undefined || Date.now() - at < pollMilliseconds;
-  });
 }

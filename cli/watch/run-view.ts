@@ -4,10 +4,11 @@
  */
 import { ApplicationFailure, type Client, WorkflowNotFoundError } from '@temporalio/client';
 import type { HeartbeatDetails } from '../../activities/heartbeat.ts';
+import { isPolled } from '../../activities/is-polled.ts';
 import type { RoundSummary } from '../../workflows/inputs.ts';
 import type { DataEngineProgress, GenerationProgress, RoundProgress, StepRecord } from '../../workflows/messages.ts';
 import { type Workers, wordsOfActivity, workersOf } from './activity-words.ts';
-import { type Description, isPolled, type PendingActivity, pendingActivities } from './pending-activities.ts';
+import { type Description, type PendingActivity, pendingActivities } from './pending-activities.ts';
 
 export interface ActivityView {
   /** Unique within its workflow. */

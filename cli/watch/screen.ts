@@ -19,6 +19,7 @@ const marks: Record<StepRecord['state'], string> = {
   paused: '‖',
   failed: '✗',
   skipped: '–',
+  canceled: '✗',
 };
 
 /** The lines of the screen. */
@@ -26,8 +27,8 @@ export function renderRun(view: RunView, options: { color: boolean }): string {
   const color = pc.createColors(options.color);
   const { workflowId, status, progress, rounds, steps, activities, generation, unattended } = view;
   const lines: string[] = [];
-  const where =
-    progress?.rounds === undefined ? '' : `  round ${progress.round} of ${progress.rounds}, ${progress.step ?? ''}`;
+  const step = progress?.step ?? steps.at(-1)?.name ?? '';
+  const where = progress?.rounds === undefined ? '' : `  round ${progress.round} of ${progress.rounds}, ${step}`;
   lines.push(`${color.bold(workflowId)}  ${status.toLowerCase()}${where}`);
   if (progress?.directory !== undefined) lines.push(color.dim(progress.directory));
   for (const workers of unattended) lines.push(color.yellow(describeUnattended(workers)));

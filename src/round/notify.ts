@@ -5,6 +5,8 @@ import { keepSecret } from '../core/without-secrets.ts';
 import type { StepContext } from './step-context.ts';
 
 const timeoutMilliseconds = 20_000;
+/** A receiver may ask for any time; what is said later is of no use. */
+const longestWaitSeconds = 300;
 /** Slack cuts longer texts. */
 const maximumCharacters = 3000;
 
@@ -51,11 +53,11 @@ export async function notify(
   if (response.ok) return;
   const { status, headers } = response;
   const retryable = status === 408 || status === 429 || status >= 500;
-  const retryAfter = Number(headers.get('retry-after') ?? Number.NaN);
+  const retryAfter = Number(headers.get('retry-after') || Number.NaN);
   throw new NotificationError(
     `The webhook of ${webhookVariable} answered ${status}${retryable ? '' : '. Check the address'}`,
     retryable,
-    Number.isFinite(retryAfter) ? retryAfter : undefined,
+    retryAfter >= 0 ? Math.min(longestWaitSeconds, retryAfter) : undefined,
   );
 }
 

@@ -54,6 +54,7 @@ async function leanFetch(input: string | URL | Request, init: RequestInit = {}):
   });
   if (typeof body === 'string') headers['content-length'] = Buffer.byteLength(body);
   const isPlain = url.protocol === 'http:';
+  const mostBytes = mostBytesOf(url);
   const options = { method, headers, ...(signal ? { signal } : {}), agent: isPlain ? agents.http : agents.https };
   const { answer, received } = await new Promise<{ answer: IncomingMessage; received: Buffer }>((resolve, reject) => {
     const take = (answer: IncomingMessage) => {
@@ -75,7 +76,7 @@ async function leanFetch(input: string | URL | Request, init: RequestInit = {}):
   const status = answer.statusCode ?? 0;
   // A response with one of these statuses must have no body, not even an empty one.
   const hasNoBody = status === 204 || status === 205 || status === 304;
-  const plain = await decompress(received, answer.headers['content-encoding']);
+  const plain = await decompress(received, answer.headers['content-encoding'], mostBytes);
   return new Response(hasNoBody ? null : status >= 400 ? withErrorObject(plain) : plain, {
     status,
     statusText: answer.statusMessage ?? '',
@@ -85,21 +86,26 @@ async function leanFetch(input: string | URL | Request, init: RequestInit = {}):
   });
 }
 
-/** An answer of the longest requests has some hundred kilobytes; a small body may unpack to gigabytes. */
-const mostBytes = 64e6;
+/**
+ * An answer of the longest requests has some hundred kilobytes; a small body may unpack to gigabytes. Many are read at a time,
+ * and a text takes several times its bytes. The file of a batch has all of its answers.
+ */
+function mostBytesOf({ pathname }: URL): number {
+  return pathname.endsWith('/chat/completions') ? 8e6 : 64e6;
+}
 
-const limited = { maxOutputLength: mostBytes };
+type Limit = { maxOutputLength: number };
 const decompressors = {
-  gzip: promisify<Buffer, typeof limited, Buffer>(unzip),
-  'x-gzip': promisify<Buffer, typeof limited, Buffer>(unzip),
-  deflate: promisify<Buffer, typeof limited, Buffer>(inflate),
-  br: promisify<Buffer, typeof limited, Buffer>(brotliDecompress),
+  gzip: promisify<Buffer, Limit, Buffer>(unzip),
+  'x-gzip': promisify<Buffer, Limit, Buffer>(unzip),
+  deflate: promisify<Buffer, Limit, Buffer>(inflate),
+  br: promisify<Buffer, Limit, Buffer>(brotliDecompress),
 };
 
 // Some servers compress without being asked to.
-async function decompress(data: Buffer, encoding: string | undefined): Promise<Buffer> {
+async function decompress(data: Buffer, encoding: string | undefined, maxOutputLength: number): Promise<Buffer> {
   const read = valueIn(decompressors, encoding?.trim().toLowerCase() ?? '');
-  return read === undefined || data.length === 0 ? data : read(data, limited);
+  return read === undefined || data.length === 0 ? data : read(data, { maxOutputLength });
 }
 
 /** The client reads the words of an error in `error` alone; older vLLM servers and gateways write them beside it. */

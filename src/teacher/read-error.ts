@@ -6,6 +6,11 @@ import { APIConnectionError, APIError } from 'openai';
 import { z } from 'zod';
 import { causes, isContentFilter, TeacherError } from './teacher-error.ts';
 
+// The codes of Node and OpenSSL for certificates and protocols.
+const noTrustWords =
+  /CERT_|_CERT|UNABLE_TO_GET_|UNABLE_TO_DECRYPT|UNABLE_TO_VERIFY|ERR_TLS_|ERR_SSL_|wrong version number|EPROTO|HOSTNAME_MISMATCH/;
+const tooLargeWords = /has more than \d+ bytes|ERR_BUFFER_TOO_LARGE|Cannot create a Buffer larger than/;
+
 /** Makes a `TeacherError` of any error of the `openai` client. */
 export function teacherErrorFrom(error: unknown): TeacherError {
   if (error instanceof TeacherError) return error;
@@ -19,10 +24,18 @@ export function teacherErrorFrom(error: unknown): TeacherError {
   }
   if (error instanceof APIConnectionError || !(error instanceof APIError)) {
     const reason = error instanceof Error ? causes(error) : String(error);
-    return new TeacherError(`The teacher could not be reached: ${reason}`, {
+    const isUntrusted = noTrustWords.test(reason);
+    const isTooLarge = tooLargeWords.test(reason);
+    const remedy = isUntrusted
+      ? '. Check teacher.baseUrl and the certificate (NODE_EXTRA_CA_CERTS for one of your own)'
+      : '';
+    const what = isTooLarge ? "The teacher's answer is too large" : 'The teacher could not be reached';
+    return new TeacherError(`${what}: ${reason}${remedy}`, {
       retryable: true,
       // Without a connection nothing was charged.
-      outcomeUnknown: !/ECONNREFUSED|ENOTFOUND|EAI_AGAIN/.test(reason),
+      outcomeUnknown: !isUntrusted && !/ECONNREFUSED|ENOTFOUND|EAI_AGAIN/.test(reason),
+      // They stay as they are until somebody changes them.
+      unusable: isUntrusted || isTooLarge,
       cause: error,
     });
   }

@@ -118,6 +118,16 @@ describe('attempts without progress', () => {
     expect(left).toBeUndefined();
   });
 
+  test('are counted anew after a reset of the activity, which counts attempts from one and keeps the details', async () => {
+    const left = { round: 0, furthest: { step: 40, attempt: 7 } };
+    const first = await attemptAfter(left, 1, [{ step: 30 }]);
+    expect(first.failure).toMatchObject({ nonRetryable: false, nextRetryDelay: 2000 });
+    expect(first.left).toMatchObject({ furthest: { step: 40, attempt: 0 } });
+    const second = await attemptAfter(first.left, 2, [{ step: 40 }]);
+    const third = await attemptAfter(second.left, 3, [{ step: 40 }]);
+    expect(third.failure).toMatchObject({ message: 'broken', nonRetryable: true });
+  }, 20_000);
+
   test('a step that is stopped from outside has not failed', async () => {
     const environment = new MockActivityEnvironment({ attempt: 3 });
     const stopped = environment.run(() => withHeartbeat(0, () => Context.current().cancelled, options));

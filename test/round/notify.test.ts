@@ -36,6 +36,15 @@ test('a busy receiver gets a retry after the delay that it names; the error does
   expect(String(error)).not.toContain('secret');
 });
 
+test.each([
+  ['9000000000', 300],
+  ['-5', undefined],
+  ['', undefined],
+])('a receiver that asks for a delay of "%s" gets one of %s seconds', async (stated, retryAfterSeconds) => {
+  await receiver(503, { 'retry-after': stated });
+  await expect(notify(context(), { text: 'x' })).rejects.toMatchObject({ retryable: true, retryAfterSeconds });
+});
+
 test('a refused notification is not retried', async () => {
   await receiver(404);
   await expect(notify(context(), { text: 'x' })).rejects.toMatchObject({

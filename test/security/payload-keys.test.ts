@@ -124,9 +124,9 @@ test('a payload that was changed ends the workflow at once with a sentence; an u
     });
     const update = other.executeUpdate('pause', { args: [{ reason: 'CHANGED' }] });
     await expect(update).rejects.toMatchObject({ cause: { message: /was changed/ } });
-    await client.workflow.getHandle('update').signal('reportStep', { round: 0, step: 'CHANGED' });
+    await client.workflow.getHandle('update').signal('reportRound', { round: 0, step: 'CHANGED' });
     const { currentDetails } = await other.query<{ currentDetails: string }>('__temporal_workflow_metadata');
-    expect(currentDetails).toContain('`reportStep`: reportStep: A payload was changed after it was encrypted');
+    expect(currentDetails).toContain('`reportRound`: reportRound: A payload was changed after it was encrypted');
     going.open();
     await other.result();
   });

@@ -51,6 +51,19 @@ describe('an error of the client', () => {
     );
     expect(error).toMatchObject({ retryable: true, status: undefined });
     expect(error.message).toMatch(/refused/);
+    expect(error.unusable).toBe(false);
+  });
+
+  test.each([
+    ['self-signed certificate', 'DEPTH_ZERO_SELF_SIGNED_CERT', /certificate \(NODE_EXTRA_CA_CERTS/],
+    ['certificate has expired', 'CERT_HAS_EXPIRED', /could not be reached: .*CERT_HAS_EXPIRED/],
+    ["Hostname/IP does not match certificate's altnames", 'ERR_TLS_CERT_ALTNAME_INVALID', /Check teacher\.baseUrl/],
+    ['write EPROTO wrong version number', 'EPROTO', /wrong version number/],
+    ['The answer has more than 8000000 bytes', undefined, /answer is too large/],
+  ])('that only somebody can mend, such as %s, is as an unusable answer', (words, code, message) => {
+    const cause = Object.assign(new Error(words), { code });
+    const error = teacherErrorFrom(new APIConnectionError({ message: 'Connection error.', cause }));
+    expect(error).toMatchObject({ retryable: true, unusable: true, message: expect.stringMatching(message) });
   });
 });
 

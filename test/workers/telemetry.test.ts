@@ -117,3 +117,11 @@ test('a log line in JSON has run and round beside time, level and message', () =
     error: expect.stringContaining('Error: broken'),
   });
 });
+
+test('a line about a failed workflow has its error and the causes, which alone have words', () => {
+  const cause = Object.assign(new Error('the disk is full'), { stack: '' });
+  const error = Object.assign(new Error('Activity task failed', { cause }), { stack: '' });
+  const line = logLine('text', { level: 'WARN', timestampNanos: 0n, message: 'Workflow failed', meta: { error } });
+  expect(line).toContain('Error: Activity task failed');
+  expect(line).toContain('caused by Error: the disk is full');
+});

@@ -132,7 +132,7 @@ test('a wrong signal changes nothing, and a workflow that got one goes on', { ti
   const worker = await createWorker(environment, 'inputs', {});
   const { client } = environment.temporal;
   const started: [workflow: string, input: unknown, signal: string][] = [
-    ['dataEngine', { config: 'x' }, 'reportStep'],
+    ['dataEngine', { config: 'x' }, 'reportRound'],
     ['dataEngineRound', { plan, round: 0 }, 'steer'],
     ['dataEngineGeneration', { runDirectory: '/x', round: 1, queues: { cpu: 'inputs', teacher: 'inputs' } }, 'steer'],
   ];

@@ -65,7 +65,9 @@ async function withAll(name: string, work: (handles: Record<string, WorkflowHand
         teacherQueue: name,
       }),
     };
-    await until(async () => (await handles.dataEngine.query<{ step?: string }>('progress')).step === 'finetune');
+    const stepsOfRound = () =>
+      client.workflow.getHandle(`${name}-dataEngine/round-0`).query<{ steps: { name: string }[] }>('progress');
+    await until(async () => (await stepsOfRound().catch(() => undefined))?.steps.at(-1)?.name === 'finetune');
     await until(
       async () =>
         (await handles.dataEngineGeneration.query<{ state: string }>('progress')).state === 'waiting for a top-up',
@@ -144,10 +146,10 @@ test('a wrong or unknown signal is counted and shown, and changes nothing', asyn
     const before = await nothingNew(dataEngine);
     await dataEngine.signal('pause', { reason: 'look' });
     await dataEngine.signal('pause');
-    for (const wrong of [null, 'x', [], {}, { round: 0, step: 'merge' }]) await dataEngine.signal('reportStep', wrong);
+    for (const wrong of [null, 'x', [], {}, { round: 0, step: 'merge' }]) await dataEngine.signal('reportRound', wrong);
     const forged = { round: 0, execution: 'forged', step: 'merge' };
-    await dataEngine.signal('reportStep', forged);
-    await dataEngine.signal('reportStep', {
+    await dataEngine.signal('reportRound', forged);
+    await dataEngine.signal('reportRound', {
       ...forged,
       waiting: { round: 0, step: 'merge', problem: 'send money', skip: 'step' },
     });
@@ -156,7 +158,7 @@ test('a wrong or unknown signal is counted and shown, and changes nothing', asyn
     const details = await detailsOf(dataEngine);
     expect(details).toContain('**Signals that were refused, and changed nothing: 15.**');
     expect(details).toContain('`pause` (2 times): pause is an update, not a signal');
-    expect(details).toContain('`reportStep` (7 times): it is not from the round under way');
+    expect(details).toContain('`reportRound` (7 times): it is not from the round under way');
     expect(details).toContain('`signal-0`: no such signal');
     expect(details).toContain('3 more with other names');
     for (const handle of Object.values(others)) {
@@ -199,7 +201,7 @@ describe('a payload that nobody can read', () => {
               cause: { message: expect.stringMatching(words) },
             });
           await sending.signal('steer', {});
-          await sending.signal('reportStep', {});
+          await sending.signal('reportRound', {});
           expect(await detailsOf(handle)).toContain('that were refused, and changed nothing: 2.');
           const workflow = handle.workflowId.split('-').at(-1) as string;
           const started = await client.workflow.start(workflow, {

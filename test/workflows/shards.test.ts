@@ -29,6 +29,17 @@ describe('items worked on concurrently', () => {
     expect(started).toEqual([0, 1, 2]);
   });
 
+  test('that are under way when one fails end before the error is thrown', async () => {
+    const ended: number[] = [];
+    const work = async (item: number) => {
+      if (item === 0) throw new Error('broken');
+      for (let index = 0; index < 10; index += 1) await turn();
+      ended.push(item);
+    };
+    await expect(mapConcurrently(3, [0, 1, 2, 3], work)).rejects.toThrow('broken');
+    expect(ended).toEqual([1, 2]);
+  });
+
   test('need no work when there are none', async () => {
     expect(await mapConcurrently(3, [], () => Promise.reject(new Error('not to be called')))).toEqual([]);
   });

@@ -96,7 +96,9 @@ async function judgeError(error: TeacherError, client: OpenAI, context: Prefligh
   const { status, message } = error;
   const address = client.baseURL;
   if (status === undefined) {
-    if (error.unusable) return [`Whether the teacher at ${address} knows its model can't be told: ${message}.`];
+    const isReached = !message.startsWith('The teacher could not be reached');
+    if (error.unusable && isReached)
+      return [`Whether the teacher at ${address} knows its model can't be told: ${message}.`];
     const problem = `${address}: ${message.charAt(0).toLowerCase()}${message.slice(1).replace(/\.$/, '')}`;
     throw configError('teacher.baseUrl', problem, 'Start the server, or correct the address and the port');
   }

@@ -73,7 +73,7 @@ test('a queue without workers is said with the command that starts one, again wh
 
 test('the steps of the run itself have lines too, in their place', () => {
   const own = (round: number, name: string) => ({ round, name, state: 'done' as const, seconds: 1 });
-  const progress = { round: 0, ownSteps: [own(0, 'prepare-data'), own(0, 'report')] };
+  const progress = { state: 'running' as const, round: 0, ownSteps: [own(0, 'prepare-data'), own(0, 'report')] };
   const steps: RunView['steps'] = [{ name: 'gate', state: 'done', seconds: 0, note: 'accepted' }];
   expect(render({ progress, round: 0, steps })).toEqual([
     'round 0 prepare-data          1 s',
@@ -113,7 +113,7 @@ test('a generation is shown as a whole, and asks for a top-up once for each limi
 });
 
 test('what waits for a person is said with the command that answers', () => {
-  const progress = { round: 1, roundWorkflowId: 'tuesday/round-1' };
+  const progress = { state: 'running' as const, round: 1, roundWorkflowId: 'tuesday/round-1' };
   expect(
     render(
       { progress: { ...progress, paused: { reason: 'the GPU is needed' } } },

@@ -110,7 +110,9 @@ function steeredRun(): Scenario {
       await handle.executeUpdate('retryStep');
       await waitingAt(handle, 'report');
       await handle.executeUpdate('skipStep');
-      await until(async () => (await handle.query<DataEngineProgress>('progress')).step === 'generate');
+      const round = handle.client.getHandle(`${handle.workflowId}/round-1`);
+      const steps = () => round.query<RoundProgress>('progress').catch(() => undefined);
+      await until(async () => (await steps())?.steps.at(-1)?.name === 'generate');
       await handle.executeUpdate('pause');
       await handle.executeUpdate('resume');
       await waitingAt(handle, 'report');
@@ -207,6 +209,29 @@ export const scenarios: Scenario[] = [
     },
   ),
   steeredRun(),
+  aRun(
+    'run-without-gpu-worker',
+    { rounds: 0, lookForWorkersMinutes: 0.002 },
+    {
+      children: ['/round-0'],
+      activities: (queue) => {
+        const { finetune, ...others } = fakeActivities(planOn(queue, { rounds: 0, lookForWorkersMinutes: 0.002 }), []);
+        let isLookedFor = false;
+        return {
+          ...others,
+          lookForWorkers: async () => {
+            isLookedFor = true;
+            return { polled: false };
+          },
+          finetune: async (reference: StepReference) => {
+            await until(() => isLookedFor);
+            await sleep(500);
+            return finetune(reference);
+          },
+        };
+      },
+    },
+  ),
   aRun(
     'run-with-nothing-new',
     {},
