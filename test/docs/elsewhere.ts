@@ -46,7 +46,7 @@ export const elsewhere: Record<string, string> = {
   'kubectl apply --kustomize deploy/kubernetes': 'test/deploy/deploy.test.ts',
   'dataengine approve-types my-run': 'test/workflows/discover-types.test.ts',
   'dataengine approve-types my-run --types my-types.yaml': 'test/workflows/discover-types.test.ts',
-  "temporal workflow update execute --workflow-id my-run/round-0 --name approveTypes --input '{}'":
+  "npx dataengine temporal workflow update execute --workflow-id my-run/round-0 --name approveTypes --input '{}'":
     'test/workflows/discover-types.test.ts',
   'dataengine demo --folder photos --images 300': 'test/cli/own-folder.long.test.ts',
   'dataengine init photos --model data/stage1 --teacher local': 'test/cli/own-folder.long.test.ts',
@@ -122,16 +122,16 @@ export const elsewhere: Record<string, string> = {
   'python test/fixtures/check-adapters.py /tmp/adapters': 'test/model/parity/adapters.test.ts',
   'echo "k1:$(openssl rand -base64 32)"': 'test/cli/codec-server.test.ts',
   'dataengine codec-server': 'test/cli/codec-server.test.ts',
-  'temporal workflow start --type dataEngine --task-queue data-engine --workflow-id my-run --input \'{"config":"configs/demo.yaml","run":"my-run"}\' --codec-endpoint http://127.0.0.1:8234':
+  'npx dataengine temporal workflow start --type dataEngine --task-queue data-engine --workflow-id my-run --input \'{"config":"configs/demo.yaml","run":"my-run"}\' --codec-endpoint http://127.0.0.1:8234':
     'test/security/codec-commands.test.ts',
-  'temporal workflow start --type dataEngineEndpointEvaluation --task-queue data-engine --workflow-id my-scores --input \'{"benchmark":"mmbench","file":"data/mmbench_dev_20230712.tsv","endpoint":"http://127.0.0.1:8000/v1","modelName":"my-model"}\'':
+  'npx dataengine temporal workflow start --type dataEngineEndpointEvaluation --task-queue data-engine --workflow-id my-scores --input \'{"benchmark":"mmbench","file":"data/mmbench_dev_20230712.tsv","endpoint":"http://127.0.0.1:8000/v1","modelName":"my-model"}\'':
     'test/security/codec-commands.test.ts',
-  'temporal workflow query --workflow-id my-run --type rounds --codec-endpoint http://127.0.0.1:8234':
+  'npx dataengine temporal workflow query --workflow-id my-run --type rounds --codec-endpoint http://127.0.0.1:8234':
     'test/security/codec-commands.test.ts',
-  'temporal workflow update execute --workflow-id tuesday --name pause --input \'{"reason":"the GPU is needed"}\' --codec-endpoint http://127.0.0.1:8234':
+  'npx dataengine temporal workflow update execute --workflow-id tuesday --name pause --input \'{"reason":"the GPU is needed"}\' --codec-endpoint http://127.0.0.1:8234':
     'test/security/codec-commands.test.ts',
-  'temporal workflow show --workflow-id my-run --output json --codec-endpoint http://127.0.0.1:8234':
+  'npx dataengine temporal workflow show --workflow-id my-run --output json --codec-endpoint http://127.0.0.1:8234':
     'test/security/codec-commands.test.ts',
-  'temporal schedule create --schedule-id nightly --cron \'0 2 * * *\' --overlap-policy Skip --catchup-window 1h --type dataEngine --task-queue data-engine --workflow-id nightly --input \'{"config":"configs/demo.yaml"}\' --codec-endpoint http://127.0.0.1:8234':
+  'npx dataengine temporal schedule create --schedule-id nightly --cron \'0 2 * * *\' --overlap-policy Skip --catchup-window 1h --type dataEngine --task-queue data-engine --workflow-id nightly --input \'{"config":"configs/demo.yaml"}\' --codec-endpoint http://127.0.0.1:8234':
     'test/security/codec-commands.test.ts',
 };

@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import { freePorts } from '../../demo/command/child-process.ts';
+import { freePorts } from '../../src/core/free-ports.ts';
 import { mmbenchRows, writeTable } from '../evaluation/benchmarks/official-files.ts';
 import { elsewhere } from './elsewhere.ts';
 import { commandsInBlocks, readPages } from './pages.ts';
@@ -98,7 +98,7 @@ test('Official checkpoints and large models: what fits, and the steps of a train
 
 test('Operations: a server and workers, a run, a schedule', async () => {
   const server = start(
-    `temporal server start-dev --db-filename temporal.db --dynamic-config-value 'frontend.httpAllowedHosts=[]' &`,
+    `npx dataengine temporal server start-dev --db-filename temporal.db --dynamic-config-value 'frontend.httpAllowedHosts=[]' &`,
     {
       ' &': ` --port ${serverPorts[0]} --ui-port ${serverPorts[1]} --log-level error`,
     },
@@ -111,14 +111,16 @@ test('Operations: a server and workers, a run, a schedule', async () => {
     await whileRunning(worker, () => expect(worker.shown()).toContain('RUNNING'));
   }
   await type(
-    `temporal workflow start --type dataEngine --task-queue data-engine --workflow-id my-run --input '{"config":"configs/demo.yaml","run":"my-run"}'`,
+    `npx dataengine temporal workflow start --type dataEngine --task-queue data-engine --workflow-id my-run --input '{"config":"configs/demo.yaml","run":"my-run"}'`,
   );
-  expect(await type('temporal workflow query --workflow-id my-run --type rounds')).toContain('QueryResult');
+  expect(await type('npx dataengine temporal workflow query --workflow-id my-run --type rounds')).toContain(
+    'QueryResult',
+  );
   await client.workflow.getHandle('my-run').cancel();
   await expect.poll(() => stateOf('my-run'), { timeout: 60_000 }).toBe('CANCELLED');
 
   await type(
-    `temporal schedule create --schedule-id nightly --cron '0 2 * * *' --overlap-policy Skip --catchup-window 1h --type dataEngine --task-queue data-engine --workflow-id nightly --input '{"config":"configs/demo.yaml"}'`,
+    `npx dataengine temporal schedule create --schedule-id nightly --cron '0 2 * * *' --overlap-policy Skip --catchup-window 1h --type dataEngine --task-queue data-engine --workflow-id nightly --input '{"config":"configs/demo.yaml"}'`,
   );
   await removeSchedule();
 }, 300_000);
@@ -156,12 +158,14 @@ test('Teacher: what it will cost, and a round that ends with the answers there a
 test('Teacher and operations: a run is paused, topped up, and followed to its end', async () => {
   const run = await runUntilOutOfMoney();
   await type(
-    `temporal workflow update execute --workflow-id tuesday --name pause --input '{"reason":"the GPU is needed"}'`,
+    `npx dataengine temporal workflow update execute --workflow-id tuesday --name pause --input '{"reason":"the GPU is needed"}'`,
   );
-  await type(`temporal workflow list --query 'DataEngineState = "waiting"'`);
+  await type(`npx dataengine temporal workflow list --query 'DataEngineState = "waiting"'`);
   const watching = start('npm run dataengine -- watch tuesday');
   await whileRunning(watching, () => expect(watching.shown()).toContain('paused: the GPU is needed'));
-  await type(`temporal workflow update execute --workflow-id ${generation} --name topUp --input '{"amount":50}'`);
+  await type(
+    `npx dataengine temporal workflow update execute --workflow-id ${generation} --name topUp --input '{"amount":50}'`,
+  );
   await type(`dataengine top-up ${generation} 50`);
   await sandbox.type('dataengine resume tuesday');
   expect(await run.ended).toMatchObject({ code: 0, shown: expect.stringContaining('2 of 2 rounds') });
@@ -179,7 +183,7 @@ test('Operations: schedules', async () => {
   expect(await type('npm run dataengine -- schedule describe nightly')).toMatch(/Next .*T0[01]:00:00/);
   await removeSchedule();
   await type(
-    `temporal schedule create --schedule-id nightly --cron '0 2 * * *' --overlap-policy Skip --catchup-window 1h --pause-on-failure --type dataEngine --task-queue data-engine --workflow-id nightly --input '{"config":"configs/demo.yaml","run":"nightly","more":1}'`,
+    `npx dataengine temporal schedule create --schedule-id nightly --cron '0 2 * * *' --overlap-policy Skip --catchup-window 1h --pause-on-failure --type dataEngine --task-queue data-engine --workflow-id nightly --input '{"config":"configs/demo.yaml","run":"nightly","more":1}'`,
   );
   expect((await client.schedule.getHandle('nightly').describe()).policies).toMatchObject({ pauseOnFailure: true });
   await removeSchedule();
@@ -238,7 +242,7 @@ test('Quality: Interactive Prompt Optimization, with our commands and with Tempo
   expect(await handle().result()).toMatchObject({ iterations: 1 });
 
   await type(
-    `temporal workflow start --type dataEnginePromptOptimization --task-queue data-engine --workflow-id better-prompt --input '{"config":"configs/minigpt4-7b.yaml","samples":4}'`,
+    `npx dataengine temporal workflow start --type dataEnginePromptOptimization --task-queue data-engine --workflow-id better-prompt --input '{"config":"configs/minigpt4-7b.yaml","samples":4}'`,
   );
   const waiting = async (iteration: number) => {
     const { phase, current } = await handle().query<{
@@ -249,12 +253,14 @@ test('Quality: Interactive Prompt Optimization, with our commands and with Tempo
     return current?.samples[0]?.id as string;
   };
   const sample = await vi.waitFor(() => waiting(0), { timeout: 60_000, interval: 200 });
-  expect(await type('temporal workflow query --workflow-id better-prompt --type progress')).toContain(sample);
+  expect(await type('npx dataengine temporal workflow query --workflow-id better-prompt --type progress')).toContain(
+    sample,
+  );
   await type(
-    `temporal workflow update execute --workflow-id better-prompt --name verdict --input '{"sample":"1a2b3c4d","verdict":"bad","comment":"asks about something cut off at the edge"}'`,
+    `npx dataengine temporal workflow update execute --workflow-id better-prompt --name verdict --input '{"sample":"1a2b3c4d","verdict":"bad","comment":"asks about something cut off at the edge"}'`,
     { '1a2b3c4d': sample },
   );
-  const decide = 'temporal workflow update execute --workflow-id better-prompt --name decide --input';
+  const decide = 'npx dataengine temporal workflow update execute --workflow-id better-prompt --name decide --input';
   await type(`${decide} '{"action":"revise"}'`);
   await vi.waitFor(() => waiting(1), { timeout: 60_000, interval: 200 });
   await type(`${decide} '{"action":"accept"}'`);
@@ -281,7 +287,7 @@ test('Operations and extending: workers with metrics and health, a queue, a trai
   }
   const versioned = sandbox.start('dataengine worker cpu --build-id mine');
   await whileRunning(versioned, () =>
-    type('temporal worker deployment set-current-version --deployment-name data-engine --build-id ID', {
+    type('npx dataengine temporal worker deployment set-current-version --deployment-name data-engine --build-id ID', {
       ' ID': ' mine --yes',
     }),
   );

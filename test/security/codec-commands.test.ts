@@ -14,12 +14,15 @@ import { until } from '../workflows/until.ts';
 import { type EncryptedWorld, openEncryptedWorld, withData } from './encrypted-world.ts';
 
 const flag = / --codec-endpoint \S+/;
+/** As it is typed where no Temporal CLI is on the PATH. */
+const program = 'npx dataengine ';
 const inSentences = (text: string) =>
-  [...text.matchAll(/`(temporal [^`]+ --[^`]+)`/g)].map(([, line]) => line as string);
+  [...text.matchAll(/`((?:npx dataengine )?temporal [^`]+ --[^`]+)`/g)].map(([, line]) => line as string);
 const pages = [...(await readPages()).values()];
 /** Each command of the pages, without the flag. The server itself and its deployments have no payloads. */
 const documented = new Set(
   [...pages.flatMap(commandsInBlocks), ...pages.flatMap(inSentences)]
+    .map((line) => line.replace(program, ''))
     .filter((line) => /^temporal (?!server |worker deployment )/.test(line))
     .map((line) => line.replaceAll(/\s+/g, ' ').replace(flag, '')),
 );
