@@ -7,10 +7,8 @@ import type { ProgressDisplay } from '../progress-display.ts';
 import { wrapped } from '../text-table.ts';
 import { describeUnattended } from './activity-words.ts';
 import type { RunView } from './run-view.ts';
-import { retriedAfter, waysToAnswer } from './screen.ts';
+import { longestStepName, longestTime, retriedAfter, waysToAnswer } from './screen.ts';
 
-const longestStepName = 'check-serving'.length;
-const longestTime = '12 min 34 s'.length;
 /** Where the note of a step's closing line begins, when the round has one digit. */
 const noteColumn = 'round 1 '.length + longestStepName + 1 + longestTime + 2;
 

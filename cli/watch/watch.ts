@@ -25,6 +25,8 @@ export interface WatchOptions {
   output?: TextStream;
 }
 
+const usualColumns = 80;
+
 /** A screen where there is one to draw on. */
 export function watchForm({ json }: { json: boolean }): WatchForm {
   if (json) return 'json';
@@ -64,7 +66,7 @@ const renderers: Record<WatchForm, (stream: TextStream) => Renderer> = {
     let last = '';
     return {
       show(view) {
-        if (view !== undefined) last = renderRun(view, { color });
+        if (view !== undefined) last = renderRun(view, { color, columns: stream.columns ?? usualColumns });
         draw(view === undefined ? `${last}\nThe Temporal server does not answer; waiting for it.` : last);
       },
       stop: () => draw.done(),
