@@ -22,7 +22,10 @@ kbd { border: 1px solid var(--line); border-radius: .2rem; padding: 0 .3rem; }
 export const script = `
 const articles = [...document.querySelectorAll('article')];
 const isOpen = (article) => article.dataset.judged === '';
-const from = articles.findIndex(({ id }) => '#' + id === decodeURIComponent(location.hash));
+const place = () => {
+  try { return decodeURIComponent(location.hash); } catch { return location.hash; }
+};
+const from = articles.findIndex(({ id }) => '#' + id === place());
 const order = [...articles.slice(from + 1), ...articles.slice(0, from + 1)];
 let current = order.find(isOpen) ?? document.querySelector('#next');
 const show = (target) => {
@@ -33,7 +36,11 @@ const show = (target) => {
   current.scrollIntoView({ block: 'start' });
 };
 if (from >= 0) show(current); else current?.classList.add('current');
-const beside = (step) => articles[(articles.indexOf(current) + step + articles.length) % articles.length];
+const beside = (step) => {
+  const at = articles.indexOf(current);
+  // What next comes after the last sample.
+  return at < 0 ? articles.at(step > 0 ? 0 : -1) : articles[(at + step + articles.length) % articles.length];
+};
 const keys = {
   g: () => current.querySelector('[value=good]')?.click(),
   b: () => {

@@ -94,6 +94,24 @@ test('keys judge the samples one after the other, and are left alone while someb
   expect(decisions).toEqual([]);
 });
 
+test('the keys work at any address of the page; before and after what comes next are the last and the first sample', async () => {
+  const { review } = await playedReview();
+  const served = await serveReview(review, { port: 0 });
+  onTestFinished(() => served.close());
+  const page = await browser.newPage();
+  onTestFinished(() => page.close());
+  await page.goto(`${served.address}#%`);
+  const current = () => page.locator('.current').getAttribute('id');
+  expect(await current()).toBe('one');
+  await page.keyboard.press('n');
+  expect(await current()).toBe('next');
+  await page.keyboard.press('k');
+  expect(await current()).toBe('two');
+  await page.keyboard.press('n');
+  await page.keyboard.press('j');
+  expect(await current()).toBe('one');
+});
+
 test('a phone shows everything without scrolling sideways, with buttons that a thumb hits', async () => {
   const { review } = await playedReview();
   const served = await serveReview(review, { port: 0 });
