@@ -2,7 +2,7 @@
  * Shows the progress of the running step: a bar on a terminal, a line every 15 seconds elsewhere.
  */
 import { SingleBar } from 'cli-progress';
-import { formatSeconds } from '../src/report/tables.ts';
+import { formatSeconds } from '../src/core/durations.ts';
 import type { Progress } from '../src/trainer/protocol.ts';
 import { say, type TextStream } from './say.ts';
 

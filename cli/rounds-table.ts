@@ -1,5 +1,5 @@
+import { formatSeconds } from '../src/core/durations.ts';
 import { directAnswersDiffer } from '../src/evaluation/direct-answers.ts';
-import { formatSeconds } from '../src/report/tables.ts';
 import type { RoundSummary } from '../workflows/inputs.ts';
 import type { DataEngineResult } from '../workflows/messages.ts';
 import { textTable } from './text-table.ts';

@@ -1,7 +1,7 @@
 /**
  * A run as plain lines: one when something has happened, and the progress of what is under way.
  */
-import { formatSeconds } from '../../src/report/tables.ts';
+import { formatSeconds } from '../../src/core/durations.ts';
 import type { StepRecord } from '../../workflows/messages.ts';
 import type { ProgressDisplay } from '../progress-display.ts';
 import { wrapped } from '../text-table.ts';

@@ -2,7 +2,7 @@
  * A run as a screen of a terminal: rounds, steps, what runs now. Pure functions of the view.
  */
 import pc from 'picocolors';
-import { formatSeconds } from '../../src/report/tables.ts';
+import { formatSeconds } from '../../src/core/durations.ts';
 import type { StepRecord, WaitingStep } from '../../workflows/messages.ts';
 import { describeNumbers } from '../progress-display.ts';
 import { formatRounds } from '../rounds-table.ts';

@@ -6,6 +6,17 @@ import type { PairComparison, RoundComparison } from './round-comparison.ts';
 import { mcNemarWorse } from './statistics/paired-tests.ts';
 
 /**
+ * What a change is: `unclear` where chance may explain it, or nothing has changed. Without a test (level 1) its direction decides.
+ *
+ * @param level of the test
+ */
+export function verdictOn({ won, lost, pValue, worse }: PairComparison, level: number): 'better' | 'worse' | 'unclear' {
+  if (won === lost) return 'unclear';
+  if (won > lost) return level >= 1 || mcNemarWorse(won, lost) <= level ? 'better' : 'unclear';
+  return level >= 1 || worse || pValue <= level ? 'worse' : 'unclear';
+}
+
+/**
  * `drop of 12.5 points is not significant (p 0.25, 16 questions)`. The p-value is that of McNemar's exact test, one-sided, in
  * the direction of the change.
  *
@@ -21,7 +32,7 @@ export function describeChange(pair: PairComparison, level: number): string {
   const facts = (pValue: number) => `(${describeP(pValue)}, ${counted})`;
   if (won > lost) {
     const pValue = mcNemarWorse(won, lost);
-    const verdict = level >= 1 ? '' : ` is ${pValue <= level ? '' : 'not '}significant`;
+    const verdict = level >= 1 ? '' : ` is ${verdictOn(pair, level) === 'better' ? '' : 'not '}significant`;
     return `gain of ${size}${verdict} ${facts(pValue)}`;
   }
   const isTolerated = pair.pValue <= level && !worse;

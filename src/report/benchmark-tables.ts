@@ -1,5 +1,5 @@
 import { type Cell, folded, type Html, table, withRange } from './html.ts';
-import type { ReportCombined, ReportMeasure, ReportRound } from './report-input.ts';
+import { type ReportCombined, type ReportMeasure, type ReportRound, reportsDirectAnswers } from './report-input.ts';
 
 /** Scores with 95 % confidence intervals: a row per measure of a set, a column per round. */
 export function benchmarkTable(rounds: readonly ReportRound[]): Html {
@@ -24,6 +24,17 @@ export function benchmarkTable(rounds: readonly ReportRound[]): Html {
     );
   }
   return table(['Score (95 % confidence interval)', ...rounds.map(({ round }) => `Round ${round}`)], rows);
+}
+
+/** Where direct answers have no column, the rounds without those that are the same set's multiple choice again, to the digit. */
+export function withoutRepeatedScores(rounds: readonly ReportRound[]): readonly ReportRound[] {
+  if (reportsDirectAnswers(rounds)) return rounds;
+  const scoreOf = ({ benchmarks }: ReportRound, set: string, measure: string) =>
+    benchmarks.find((one) => one.set === set && one.measure === measure)?.value;
+  const isRepeated = ({ set, measure }: ReportMeasure) =>
+    measure === 'directAnswer' &&
+    rounds.every((round) => scoreOf(round, set, measure) === scoreOf(round, set, 'multipleChoice'));
+  return rounds.map((round) => ({ ...round, benchmarks: round.benchmarks.filter((one) => !isRepeated(one)) }));
 }
 
 /** How far a judge can be trusted: a row per fact of a set, a column per round. Nothing where no answers are judged. */

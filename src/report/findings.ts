@@ -7,7 +7,7 @@ import { describeP, fewestQuestions } from '../evaluation/describe-change.ts';
 import type { PairComparison, RoundComparison } from '../evaluation/round-comparison.ts';
 import { holmAdjusted, mcNemarWorse } from '../evaluation/statistics/paired-tests.ts';
 import { lastGoodRound } from './decisions.ts';
-import type { ReportRound } from './report-input.ts';
+import type { EndedRound, ReportRound } from './report-input.ts';
 import { count, percent, sum } from './tables.ts';
 
 export interface Finding {
@@ -19,6 +19,8 @@ export interface Finding {
 
 interface FindingsInput {
   rounds: readonly ReportRound[];
+  /** The round that ended the run, as it had nothing new to train on. */
+  ended?: EndedRound | undefined;
   /** Round 0 against the last good round. */
   comparison?: RoundComparison | undefined;
   /** Of the paired tests. */
@@ -48,6 +50,7 @@ interface Facts {
   /** Whether there is a round to compare round 0 with. */
   isCompared: boolean;
   stop?: { round: number; rule: string; reason: string } | undefined;
+  ended?: EndedRound | undefined;
 }
 
 /** At most so many types in a kind: the table of types has all. */
@@ -149,12 +152,14 @@ export const findingKinds = {
   },
   ended: {
     title: 'ended early',
-    when: 'another rule ended the run: a target, a plateau',
+    when: 'another rule ended the run: a target, a plateau, a round with nothing new to train on',
     example: 'The run ended after round 2: 80.1 % on the validation questions reach the target of 80 %',
-    find: ({ stop }) =>
-      stop === undefined || stop.rule === 'budget' || stop.rule === 'rounds'
+    find: ({ stop, ended }) => {
+      if (ended !== undefined) return [`The run ended in round ${ended.round}: ${ended.reason}`];
+      return stop === undefined || stop.rule === 'budget' || stop.rule === 'rounds'
         ? []
-        : [`The run ended after round ${stop.round}: ${stop.reason}`],
+        : [`The run ended after round ${stop.round}: ${stop.reason}`];
+    },
   },
 } as const satisfies Record<string, Kind>;
 
@@ -181,7 +186,7 @@ export function findings(input: FindingsInput): Finding[] {
   );
 }
 
-function factsOf({ rounds, comparison, level }: FindingsInput): Facts {
+function factsOf({ rounds, ended, comparison, level }: FindingsInput): Facts {
   const first = rounds[0]?.validation.errorByType ?? {};
   const good = lastGoodRound(rounds);
   const last = good?.validation.errorByType ?? {};
@@ -213,6 +218,7 @@ function factsOf({ rounds, comparison, level }: FindingsInput): Facts {
     level,
     isCompared: comparison !== undefined,
     stop: end && stop && { round: end.round, ...stop },
+    ended,
   };
 }
 

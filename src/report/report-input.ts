@@ -15,6 +15,8 @@ export interface ReportInput {
   rounds: ReportRound[];
   /** Number of the last round that the config asks for. */
   plannedRounds?: number;
+  /** The round that ended the run, as it had nothing new to train on. */
+  ended?: EndedRound | undefined;
   /** Of the paired tests. */
   level?: number;
   /** Round 0 against the last round that is built upon, question by question; absent while there is only round 0. */
@@ -63,7 +65,7 @@ export interface ReportRound {
   /** Prompt and completion together. */
   teacherTokens: number;
   /** What the round's requests to the teacher have cost, failed ones too, where its price is known. */
-  cost?: { amount: number; currency: string };
+  cost?: { amount: number; currency: string } | undefined;
   /** Whether the served model gives the same answers, where the config asks for it. */
   serving?: { questions: number; nearTies: number; largestLossDifference?: number | undefined } | undefined;
   /** Working time of each step, in the steps' order. */
@@ -87,6 +89,12 @@ export interface ReportRound {
   lossCurve: { step: number; loss: number }[];
   /** On samples that are not trained on, where the config asks for it. */
   validationLosses?: { step: number; loss: number }[];
+}
+
+/** A round without a model: the teacher may have been asked, but left nothing to train on. */
+export interface EndedRound
+  extends Pick<ReportRound, 'round' | 'rejectedByReason' | 'teacherTokens' | 'cost' | 'secondsByStep'> {
+  reason: string;
 }
 
 /** Whether direct answers have a column and a chart of their own. */

@@ -1,11 +1,12 @@
 import type { TopLevelSpec } from 'vega-lite';
+import { formatSeconds } from '../core/durations.ts';
 import { writeFileAtomically } from '../core/write-file.ts';
 import { seriesColors, seriesDashes, seriesShapes } from './draw-chart.ts';
 import { type Figure, figures } from './figures.ts';
 import { type Cell, escapeHtml, type Html, table } from './html.ts';
 import { page } from './page.ts';
-import type { ReportRound } from './report-input.ts';
-import { count, formatSeconds, interval, mainScore, money, percent, secondsOf, sum } from './tables.ts';
+import type { EndedRound, ReportRound } from './report-input.ts';
+import { count, interval, mainScore, money, percent, secondsOf, sum } from './tables.ts';
 
 /** How a run stands. */
 export interface RunStatus {
@@ -21,6 +22,8 @@ export interface RunOverview {
   /** The settings in which runs differ most, as label and value; the same labels for every run. */
   settings: { label: string; value: string }[];
   rounds: ReportRound[];
+  /** The round that ended the run, as it had nothing new to train on. */
+  ended?: EndedRound | undefined;
 }
 
 /** A folder of a run that can't be read. */
@@ -65,8 +68,9 @@ function runsTable(runs: RunOverview[]): Html {
     ...(hasCost ? ['Cost'] : []),
     'Time',
   ];
-  const rows = runs.map(({ run, status, settings, rounds }, index): Cell[] => {
+  const rows = runs.map(({ run, status, settings, rounds, ended }, index): Cell[] => {
     const last = rounds.at(-1);
+    const all = [...rounds, ...(ended ? [ended] : [])];
     return [
       linked(run, index, rounds.length > 0),
       { text: status.state, left: true, html: `<b>${status.state}</b>: ${escapeHtml(status.text)}` },
@@ -75,9 +79,9 @@ function runsTable(runs: RunOverview[]): Html {
       withInterval(last),
       percent(last?.test?.mc),
       count(sum(rounds.map(({ samplesAdded }) => samplesAdded))),
-      count(sum(rounds.map(({ teacherTokens }) => teacherTokens))),
-      ...(hasCost ? [costOf(rounds)] : []),
-      formatSeconds(sum(rounds.map(secondsOf))),
+      count(sum(all.map(({ teacherTokens }) => teacherTokens))),
+      ...(hasCost ? [costOf(all)] : []),
+      formatSeconds(sum(all.map(secondsOf))),
     ];
   });
   return `<div class="runs">${table(head, rows)}</div>`;
@@ -114,7 +118,7 @@ const seriesPaths = {
   'triangle-right': 'M5 0l-9 5v-10z',
 } as const;
 
-function costOf(rounds: readonly ReportRound[]): string {
+function costOf(rounds: readonly Pick<ReportRound, 'cost'>[]): string {
   const costs = rounds.flatMap(({ cost }) => cost ?? []);
   const [first] = costs;
   return first === undefined

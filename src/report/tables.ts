@@ -1,7 +1,14 @@
+import { formatSeconds } from '../core/durations.ts';
 import { valueIn } from '../core/records.ts';
 import { changeInPoints } from './decisions.ts';
 import { type Cell, folded, type Html, table } from './html.ts';
-import { type ReportInput, type ReportMeasure, type ReportRound, reportsDirectAnswers } from './report-input.ts';
+import {
+  type EndedRound,
+  type ReportInput,
+  type ReportMeasure,
+  type ReportRound,
+  reportsDirectAnswers,
+} from './report-input.ts';
 
 const nothing = '–';
 
@@ -20,9 +27,16 @@ export function lastRounds(rounds: readonly ReportRound[], make: (some: ReportRo
   return make(last) + parts.join('\n');
 }
 
-/** A row per round: scores, data added and rejected, cost, time. */
-export function roundsTable(rounds: readonly ReportRound[], all: readonly ReportRound[] = rounds): Html {
-  const hasCost = all.some((round) => round.cost);
+/**
+ * A row per round: scores, data added and rejected, cost, time.
+ *
+ * @param ended below them, a round without scores
+ */
+export function roundsTable(
+  rounds: readonly ReportRound[],
+  { all = rounds, ended }: { all?: readonly ReportRound[]; ended?: EndedRound | undefined } = {},
+): Html {
+  const hasCost = [...all, ...(ended ? [ended] : [])].some((round) => round.cost);
   const measure = all.at(-1)?.measure;
   const hasDirectAnswers = measure === undefined && reportsDirectAnswers(all);
   const head = [
@@ -50,6 +64,19 @@ export function roundsTable(rounds: readonly ReportRound[], all: readonly Report
     ...(hasCost ? [cost(round)] : []),
     formatSeconds(secondsOf(round)),
   ]);
+  if (ended !== undefined) {
+    const scores = hasDirectAnswers ? 4 : 2;
+    rows.push([
+      String(ended.round),
+      ...Array.from({ length: scores }, () => nothing),
+      'ended the run',
+      count(0),
+      count(sum(Object.values(ended.rejectedByReason))),
+      count(ended.teacherTokens),
+      ...(hasCost ? [cost(ended)] : []),
+      formatSeconds(secondsOf(ended)),
+    ]);
+  }
   return table(head, rows);
 }
 
@@ -86,7 +113,7 @@ export function interval({ low, high }: { low?: number | undefined; high?: numbe
   return low === undefined || high === undefined ? nothing : `${(100 * low).toFixed(1)} to ${(100 * high).toFixed(1)}`;
 }
 
-function cost({ cost }: ReportRound): string {
+function cost({ cost }: Pick<ReportRound, 'cost'>): string {
   return cost === undefined ? nothing : money(cost);
 }
 
@@ -97,7 +124,7 @@ export function money({ amount, currency }: { amount: number; currency: string }
 }
 
 /** The working time of a round's steps, as the terminal shows it. */
-export function secondsOf({ secondsByStep }: ReportRound): number {
+export function secondsOf({ secondsByStep }: Pick<ReportRound, 'secondsByStep'>): number {
   return sum(Object.values(secondsByStep));
 }
 
@@ -113,12 +140,4 @@ export function count(value: number): string {
 
 export function sum(values: number[]): number {
   return values.reduce((total, value) => total + value, 0);
-}
-
-/** `95` → `1 min 35 s`, `7205` → `2 h 0 min` */
-export function formatSeconds(seconds: number): string {
-  const whole = Math.round(seconds);
-  if (whole < 60) return `${whole} s`;
-  if (whole < 3600) return `${Math.floor(whole / 60)} min ${whole % 60} s`;
-  return `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} min`;
 }

@@ -1,22 +1,23 @@
 /**
  * The first screen of a report: what the run has gained, what each round decided, what it cost, and what stands out.
  */
-import { describeChange } from '../evaluation/describe-change.ts';
-import type { RoundComparison } from '../evaluation/round-comparison.ts';
+
+import { formatSeconds } from '../core/durations.ts';
+import { describeChange, verdictOn } from '../evaluation/describe-change.ts';
 import { decisionInWords, lastGoodRound } from './decisions.ts';
 import { findings } from './findings.ts';
 import { type Cell, escapeHtml, type Html, sentenceHtml, table } from './html.ts';
 import type { ReportInput, ReportRound } from './report-input.ts';
-import { count, formatSeconds, interval, lastRounds, mainScore, money, percent, secondsOf, sum } from './tables.ts';
+import { count, interval, lastRounds, mainScore, money, percent, secondsOf, sum } from './tables.ts';
 
 const defaultLevel = 0.05;
 
 /** The verdict, the run's figures, its rounds and what stands out. */
 export function verdictSection(input: ReportInput): Html {
-  const { rounds, change, level = defaultLevel } = input;
+  const { rounds, ended, change, level = defaultLevel } = input;
   if (rounds.length === 0) return '<p class="verdict">No round has finished yet.</p>';
   const decisions = lastRounds(rounds, (some) => decisionTable(some, level));
-  const sentences = findings({ rounds, comparison: change?.comparison, level });
+  const sentences = findings({ rounds, ended, comparison: change?.comparison, level });
   const list = sentences.map(
     ({ sentence, about = '' }) => `<li><b>${escapeHtml(about)}</b>${sentenceHtml(sentence.slice(about.length))}</li>`,
   );
@@ -40,7 +41,7 @@ function verdict({ rounds, change }: ReportInput, level: number): Html {
     return `<p class="verdict"><strong>${score(first)}</strong> ${escapeHtml(`${name}. ${why}`)}</p>`;
   }
   const last = rounds.find(({ round }) => round === change.to) ?? first;
-  const { word, mark } = judge(change.comparison, level);
+  const { word, mark } = verdicts[verdictOn(change.comparison.overall, level)];
   const test =
     first.test === undefined || last.test === undefined
       ? ''
@@ -49,14 +50,15 @@ function verdict({ rounds, change }: ReportInput, level: number): Html {
   return `<p class="verdict"><strong class="${mark}">${word}</strong> ${sentenceHtml(text)}</p>`;
 }
 
-function judge({ overall }: RoundComparison, level: number): { word: string; mark: string } {
-  const text = describeChange(overall, level);
-  if (text.includes('not significant') || overall.won === overall.lost) return { word: 'No clear change.', mark: '' };
-  return overall.won > overall.lost ? { word: 'Better.', mark: 'correct' } : { word: 'Worse.', mark: 'chosen' };
-}
+const verdicts = {
+  better: { word: 'Better.', mark: 'correct' },
+  worse: { word: 'Worse.', mark: 'chosen' },
+  unclear: { word: 'No clear change.', mark: '' },
+} as const;
 
 /** Score before and after, samples, tokens, cost, time. */
-function figures({ rounds }: ReportInput): Html {
+function figures({ rounds, ended }: ReportInput): Html {
+  const all = [...rounds, ...(ended ? [ended] : [])];
   const [first] = rounds as [ReportRound, ...ReportRound[]];
   const last = lastGoodRound(rounds) ?? first;
   const scoreOf = (round: ReportRound) => {
@@ -64,18 +66,18 @@ function figures({ rounds }: ReportInput): Html {
     const range = score.low === undefined ? '' : `95 %: ${interval(score)}`;
     return [percent(score.value), range] as const;
   };
-  const rejected = sum(rounds.flatMap(({ rejectedByReason }) => Object.values(rejectedByReason)));
-  const costs = rounds.flatMap(({ cost }) => cost ?? []);
+  const rejected = sum(all.flatMap(({ rejectedByReason }) => Object.values(rejectedByReason)));
+  const costs = all.flatMap(({ cost }) => cost ?? []);
   const amount = sum(costs.map((one) => one.amount));
   const rows: (readonly [label: string, value: string, note: string])[] = [
     ['Round 0', ...scoreOf(first)],
     ...(last === first ? [] : [[`Round ${last.round}, the model now`, ...scoreOf(last)] as const]),
     ['Samples added', count(sum(rounds.map(({ samplesAdded }) => samplesAdded))), `${count(rejected)} rejected`],
-    ['Teacher tokens', count(sum(rounds.map(({ teacherTokens }) => teacherTokens))), ''],
+    ['Teacher tokens', count(sum(all.map(({ teacherTokens }) => teacherTokens))), ''],
     ...(costs[0] === undefined
       ? []
       : [['Cost', money({ amount, currency: costs[0].currency }), 'of the teacher'] as const]),
-    ['Time', formatSeconds(sum(rounds.map(secondsOf))), 'of work'],
+    ['Time', formatSeconds(sum(all.map(secondsOf))), 'of work'],
   ];
   const cells = rows.map(
     ([label, value, note]) =>

@@ -1,5 +1,5 @@
 import { writeFileAtomically } from '../core/write-file.ts';
-import { abilityTables, benchmarkTable, judgeTable } from './benchmark-tables.ts';
+import { abilityTables, benchmarkTable, judgeTable, withoutRepeatedScores } from './benchmark-tables.ts';
 import { accuracyCharts, costChart, lossChart, timeChart } from './charts.ts';
 import { type Figure, figures } from './figures.ts';
 import { lineageGraph } from './lineage.ts';
@@ -17,7 +17,7 @@ import { verdictSection } from './verdict-section.ts';
  * @throws StorageError when the disk can't take the file. An image that can't be read is shown as a gray box.
  */
 export async function writeReport(input: WriteReportInput): Promise<void> {
-  const { run, configSummary, rounds, plannedRounds, badCases, generated, rejected, lineage, output } = input;
+  const { run, configSummary, rounds, plannedRounds, ended, badCases, generated, rejected, lineage, output } = input;
   const done = rounds.at(-1)?.round;
   const standing =
     done === undefined ? '' : `round ${done}${plannedRounds === undefined ? '' : ` of ${plannedRounds}`} is done`;
@@ -33,7 +33,7 @@ export async function writeReport(input: WriteReportInput): Promise<void> {
       { title: 'Bad cases', body: await badCaseGallery(badCases) },
       {
         title: 'Time and cost',
-        body: lastRounds(rounds, (some) => roundsTable(some, rounds)) + (await figures(costFigures(rounds))),
+        body: costTables(rounds, ended) + (await figures(costFigures(rounds))),
       },
       { title: 'Settings', body: `<div class="settings">${configTable(configSummary)}</div>` },
       { title: 'Lineage', body: await lineageGraph(lineage) },
@@ -44,8 +44,13 @@ export async function writeReport(input: WriteReportInput): Promise<void> {
 }
 
 function scoreTables(rounds: readonly ReportRound[]) {
-  const tables = lastRounds(rounds, (some) => benchmarkTable(some) + judgeTable(some));
-  return tables + abilityTables([...rounds]);
+  const shown = withoutRepeatedScores(rounds);
+  return lastRounds(shown, (some) => benchmarkTable(some) + judgeTable(some)) + abilityTables(shown);
+}
+
+function costTables(rounds: readonly ReportRound[], ended: WriteReportInput['ended']) {
+  const isLast = (some: readonly ReportRound[]) => some.at(-1) === rounds.at(-1);
+  return lastRounds(rounds, (some) => roundsTable(some, { all: rounds, ended: isLast(some) ? ended : undefined }));
 }
 
 function scoreFigures(rounds: ReportRound[]): Figure[] {

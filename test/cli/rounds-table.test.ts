@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { describeEnd, formatRounds } from '../../cli/rounds-table.ts';
-import { formatSeconds } from '../../src/report/tables.ts';
+import { formatSeconds } from '../../src/core/durations.ts';
 import type { RoundSummary } from '../../workflows/inputs.ts';
 
 const base: RoundSummary = {

@@ -4,6 +4,7 @@ import {
   describeComparison,
   describeP,
   fewestQuestions,
+  verdictOn,
 } from '../../src/evaluation/describe-change.ts';
 import { type Answered, compareRounds } from '../../src/evaluation/round-comparison.ts';
 
@@ -26,6 +27,17 @@ describe('what a change of score means, in words', () => {
   test('a drop that chance explains', () => {
     const pair = between('++++++++--------', '++++++----------');
     expect(describeChange(pair, 0.05)).toBe('drop of 12.5 points is not significant (p 0.25, 16 questions)');
+  });
+
+  test('the verdict is that of the sentence: clear, or perhaps chance; without a test its direction', () => {
+    const [before, now] = ['+'.repeat(100), `${'-'.repeat(10)}${'+'.repeat(90)}`];
+    expect(verdictOn(between(before, now), 0.05)).toBe('worse');
+    expect(verdictOn(between(before, now, 0.1), 0.05)).toBe('worse');
+    expect(verdictOn(between(now, before), 0.05)).toBe('better');
+    const chance = between('++++++++--------', '++++++----------');
+    expect(verdictOn(chance, 0.05)).toBe('unclear');
+    expect(verdictOn(chance, 1)).toBe('worse');
+    expect(verdictOn(between('+-', '-+'), 1)).toBe('unclear');
   });
 
   test('a drop that chance does not explain, and one that is tolerated', () => {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { benchmarkTable } from '../../src/report/benchmark-tables.ts';
+import { benchmarkTable, withoutRepeatedScores } from '../../src/report/benchmark-tables.ts';
 import { emptyRound } from './empty-round.ts';
 
 const set = { set: 'mme', title: 'MME' };
@@ -24,6 +24,27 @@ test('figures without an interval follow the measures: shares in percent, points
     ...['MME (mme), perception', '1234.6 points', '–'],
     ...['POPE (pope), f1', '87.7 %', '–'],
   ]);
+});
+
+test('direct answers that are multiple choice again have no row; those of another set, which differ, do', () => {
+  const measured = (name: string, measure: string, value: number) => ({ ...accuracy, set: name, measure, value });
+  const round = {
+    ...emptyRound,
+    validation: { mc: 0.5, da: 0.5, errorByType: {} },
+    benchmarks: [
+      measured('validation', 'multipleChoice', 0.5),
+      measured('validation', 'directAnswer', 0.5),
+      measured('written', 'multipleChoice', 0.5),
+      measured('written', 'directAnswer', 0.25),
+    ],
+  };
+  const shown = (rounds: (typeof round)[]) =>
+    withoutRepeatedScores(rounds).flatMap(({ benchmarks }) =>
+      benchmarks.map(({ set, measure }) => `${set} ${measure}`),
+    );
+  expect(shown([round])).toEqual(['validation multipleChoice', 'written multipleChoice', 'written directAnswer']);
+  // Where they have a column, everything is there.
+  expect(shown([{ ...round, validation: { ...round.validation, da: 0.25 } }])).toHaveLength(4);
 });
 
 test('what the served model answers has a row where a round has checked it', () => {

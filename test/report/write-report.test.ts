@@ -95,6 +95,28 @@ describe('the report', () => {
     expect(cellsOf(sectionOf(html, 'samples'))).toEqual(['bad choices', '3', '3', 'duplicate', '4', '4']);
   });
 
+  test('a round that ended the run without a model has its costs, and is in the sums and the findings', async () => {
+    const ended = {
+      round: 2,
+      reason: 'no answer of the teacher is fit to learn from',
+      rejectedByReason: { duplicate: 6 },
+      teacherTokens: 1000,
+      cost: { amount: 0.25, currency: 'USD' },
+      secondsByStep: { generate: 60 },
+    };
+    const html = await written({ rounds: [baseRound, dataRound], ended });
+    expect(cellsOf(sectionOf(html, 'time-and-cost')).slice(-11)).toEqual([
+      ...['2', '–', '–', '–', '–', 'ended the run', '0', '6', '1,000', '0.25 USD', '1 min 0 s'],
+    ]);
+    const verdict = html.slice(0, html.indexOf('id="section-accuracy"'));
+    for (const figure of [
+      '57,789',
+      '1.75 USD',
+      'The run ended in round 2: no answer of the teacher is fit to learn from',
+    ])
+      expect(verdict).toContain(figure);
+  });
+
   test('opens with a verdict, then accuracy, types, samples and bad cases; settings and lineage come last', async () => {
     const html = await written({ rounds: [baseRound, dataRound], configSummary: [{ label: 'Seed', value: '17' }] });
     expect([...html.matchAll(/<section id="([^"]+)"/g)].map(([, id]) => id)).toEqual([

@@ -5,6 +5,7 @@ import { appendFile, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } fr
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { runStepOnce } from '../../src/core/manifest.ts';
 import { parserVersion } from '../../src/generation/parse-answer.ts';
 import { append } from '../../src/round/append/append.ts';
 import { classify } from '../../src/round/classify/classify.ts';
@@ -17,6 +18,7 @@ import { rawAnswersFile } from '../../src/round/generate/results.ts';
 import { merge } from '../../src/round/merge/merge.ts';
 import { prepareData } from '../../src/round/prepare-data/prepare-data.ts';
 import { refine } from '../../src/round/refine/refine.ts';
+import { readCosts, readEndedRound } from '../../src/round/report/read-costs.ts';
 import { readReportRound } from '../../src/round/report/read-round.ts';
 import { report } from '../../src/round/report/report.ts';
 import { reportRuns } from '../../src/round/report/report-runs.ts';
@@ -123,24 +125,25 @@ describe.sequential('two rounds', () => {
 
   test('the times of the report are those of the terminal', async () => {
     for (const round of [0, 1, 2]) {
-      const { secondsByStep } = await readReportRound(context, round);
+      const { secondsByStep } = await readReportRound(context, round, () => undefined);
       const total = Object.values(secondsByStep).reduce((sum, seconds) => sum + seconds, 0);
       expect(total).toBeCloseTo(secondsOfRound.get(round) ?? -1, 6);
     }
   });
 
   test('the cost of a round is what the ledger has for it, where the teacher is paid', async () => {
-    expect((await readReportRound(context, 1)).cost).toBeUndefined();
+    const costOf = async (of: StepContext) => (await readCosts(of))(1);
+    expect(await costOf(context)).toBeUndefined();
     const { config, run } = context;
     const paid = { ...context, config: { ...config, teacher: { ...config.teacher, provider: 'openai' as const } } };
-    const before = (await readReportRound(paid, 1)).cost;
+    const before = await costOf(paid);
     expect(before?.currency).toBe('USD');
     // A failed request, and one for another purpose than samples.
     for (const source of ['round-1/questions/1', 'round-2/generate/chunk-99999']) {
       const counts = { calls: 1, failedCalls: 1, lostCalls: 0, promptTokens: 10, completionTokens: 0, cost: 0.25 };
       await appendToLedger(run.root, { kind: 'spend', at: '2999-01-01', source, model: 'gpt-4', ...counts });
     }
-    expect((await readReportRound(paid, 1)).cost?.amount).toBeCloseTo((before?.amount ?? 0) + 0.25, 9);
+    expect((await costOf(paid))?.amount).toBeCloseTo((before?.amount ?? 0) + 0.25, 9);
   });
 
   test('the page of all runs says how each stands, by its folder alone', async () => {
@@ -163,6 +166,32 @@ describe.sequential('two rounds', () => {
     const { runs, unreadable } = await reportRuns(join(context.run.root, '..'), context.extensions);
     expect([runs, unreadable]).toEqual([1, []]);
     expect(await readFile(file('..', 'report.html'), 'utf8')).toContain('<b>finished</b>: 2 of 2 rounds');
+  });
+
+  test('a round that had nothing new to train on is in the costs of the report', async () => {
+    const { config, run } = context;
+    const paid = { ...context, config: { ...config, teacher: { ...config.teacher, provider: 'openai' as const } } };
+    const costOf = await readCosts(paid);
+    expect(await readEndedRound(run, 3, costOf)).toBeUndefined();
+    await runStepOnce({
+      directory: file('round-3', 'sample'),
+      step: 'sample',
+      inputs: {},
+      work: async () => ({ outputs: [], metrics: { requests: 0 } }),
+    });
+    const counts = { calls: 1, failedCalls: 0, lostCalls: 0, promptTokens: 10, completionTokens: 0, cost: 0.5 };
+    await appendToLedger(run.root, {
+      ...{ kind: 'spend', at: '2999-01-01', source: 'round-3/questions/1', model: 'gpt-4' },
+      ...counts,
+    });
+    expect(await readEndedRound(run, 3, await readCosts(paid))).toMatchObject({
+      reason: 'no bad case is left to learn from, or no image to ask about',
+      cost: { amount: 0.5, currency: 'USD' },
+      teacherTokens: 0,
+    });
+    const html = await readFile((await report(inRound(3))).file, 'utf8');
+    expect(html).toContain('The run ended in round 3: no bad case is left to learn from');
+    await rm(file('round-3'), { recursive: true });
   });
 
   test('running a round again reuses every step and appends nothing twice', async () => {

@@ -1,11 +1,10 @@
 /**
  * Reads the results of a finished round for the report, with the readers of its steps.
  */
-import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Config } from '../../config/schema.ts';
 import { joinInside } from '../../core/inside.ts';
-import { type Manifest, readManifest } from '../../core/manifest.ts';
+import type { Manifest } from '../../core/manifest.ts';
 import type { RunDirectory } from '../../core/run-directory.ts';
 import { answerWords } from '../../datasets/engine-data.ts';
 import type { ImageFolder } from '../../datasets/image-folder.ts';
@@ -19,7 +18,6 @@ import {
   type ReportRound,
   rightByRound,
 } from '../../report/report-input.ts';
-import { readLedger } from '../../teacher/ledger.ts';
 import { readErrorWeights } from '../classify/results.ts';
 import { readComparison, readForgotten } from '../compare/results.ts';
 import { readAnswers } from '../evaluate/results.ts';
@@ -30,9 +28,10 @@ import { readDecision } from '../gate/lineage.ts';
 import { validationImages } from '../loop-questions.ts';
 import { readRequestsByType, readUsedWeights } from '../sample/results.ts';
 import { keptSamples } from '../select/kept-samples.ts';
-import { directoryOf, shardsDirectory, stepDirectory } from '../step-directory.ts';
-import { roundSteps } from '../steps.ts';
-import { paidPrice, type TeacherContext } from '../teacher.ts';
+import { stepDirectory } from '../step-directory.ts';
+import type { TeacherContext } from '../teacher.ts';
+import { type CostOfRound, tokensOf } from './read-costs.ts';
+import { secondsByStep } from './read-times.ts';
 
 const lossCurvePoints = 300;
 
@@ -40,6 +39,7 @@ const lossCurvePoints = 300;
 export async function readReportRound(
   context: TeacherContext & { run: RunDirectory },
   round: number,
+  costOf: CostOfRound,
 ): Promise<ReportRound> {
   const { config, run } = context;
   const { manifest: evaluated } = await finishedStep(run, round, 'evaluate');
@@ -60,6 +60,7 @@ export async function readReportRound(
     serving: await readServing(run, round),
     ...(await readGateFigures(run, round)),
     ...(await readDataFigures(context, round)),
+    cost: costOf(round),
   };
 }
 
@@ -132,15 +133,14 @@ async function readServing(run: RunDirectory, round: number): Promise<ReportRoun
 
 type DataFigures = Pick<
   ReportRound,
-  'weights' | 'sampledByType' | 'samplesAdded' | 'rejectedByReason' | 'teacherTokens' | 'cost'
+  'weights' | 'sampledByType' | 'samplesAdded' | 'rejectedByReason' | 'teacherTokens'
 >;
 
 async function readDataFigures(context: TeacherContext & { run: RunDirectory }, round: number): Promise<DataFigures> {
   const { run } = context;
-  const judged = tokens(await manifestIn(run, stepDirectory(run, round, 'judge')));
-  const cost = await costOfRound(context, round);
+  const judged = tokensOf(await manifestIn(run, stepDirectory(run, round, 'judge')));
   if (round === 0) {
-    return { weights: {}, sampledByType: {}, samplesAdded: 0, rejectedByReason: {}, teacherTokens: judged, cost };
+    return { weights: {}, sampledByType: {}, samplesAdded: 0, rejectedByReason: {}, teacherTokens: judged };
   }
   const sampled = await finishedStep(run, round, 'sample');
   const generated = await finishedStep(run, round, 'generate');
@@ -151,53 +151,8 @@ async function readDataFigures(context: TeacherContext & { run: RunDirectory }, 
     sampledByType: await readRequestsByType(sampled.directory),
     samplesAdded: kept.accepted,
     rejectedByReason: await kept.readRejectedByReason(),
-    teacherTokens: tokens(generated.manifest) + tokens(verified) + judged,
-    cost,
+    teacherTokens: tokensOf(generated.manifest) + tokensOf(verified) + judged,
   };
-}
-
-function tokens(manifest: Manifest | undefined): number {
-  return (manifest?.metrics.promptTokens ?? 0) + (manifest?.metrics.completionTokens ?? 0);
-}
-
-/** What the ledger says, so that failed and lost requests count, and all that the round asks the teacher for. */
-async function costOfRound(
-  context: TeacherContext & { run: RunDirectory },
-  round: number,
-): Promise<ReportRound['cost']> {
-  const price = await paidPrice(context);
-  if (price === undefined) return undefined;
-  const { bySource } = await readLedger(context.run.root);
-  const entries = [...bySource].filter(([source]) => source.startsWith(`round-${round}/`));
-  return { amount: entries.reduce((sum, [, { cost }]) => sum + cost, 0), currency: price.currency };
-}
-
-/**
- * The time of a step in shards is the sum over its shards and their joining. The pool is embedded once a run, in round 1. So
- * the sum is the one that the terminal shows.
- */
-async function secondsByStep(run: RunDirectory, round: number): Promise<Record<string, number>> {
-  const seconds: Record<string, number> = {};
-  // The comparison is a part of the gate's step, whose time the terminal shows.
-  const timed = roundSteps.filter((step) => step !== 'compare');
-  for (const step of [...(round === 1 ? (['embed'] as const) : []), ...timed]) {
-    const folders = [directoryOf(run, round, step) as string];
-    if (step === 'evaluate' || step === 'embed') folders.push(...(await shardFolders(run, round, step)));
-    for (const folder of folders) {
-      // Embeddings are too large to be downloaded for the time that they took: another machine's are left out.
-      const manifest = step === 'embed' ? await readManifest(folder) : await manifestIn(run, folder);
-      if (manifest === undefined) continue;
-      const { startedAt, finishedAt } = manifest;
-      seconds[step] = (seconds[step] ?? 0) + (Date.parse(finishedAt) - Date.parse(startedAt)) / 1000;
-    }
-  }
-  return seconds;
-}
-
-async function shardFolders(run: RunDirectory, round: number, step: 'evaluate' | 'embed'): Promise<string[]> {
-  const shards = shardsDirectory(run, round, step);
-  if (step === 'evaluate') await run.stored?.downloadAll(shards);
-  return (await readdir(shards).catch(() => [])).map((name) => join(shards, name));
 }
 
 async function readLossCurve(run: RunDirectory, round: number): Promise<ReportRound['lossCurve']> {

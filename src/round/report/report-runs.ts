@@ -8,6 +8,7 @@ import type { Extensions } from '../extensions.ts';
 import { readFrozenConfig } from '../frozen-config.ts';
 import { stepDirectory } from '../step-directory.ts';
 import { teacherName } from '../teacher.ts';
+import { readCosts, readEndedRound } from './read-costs.ts';
 import { readReportRound } from './read-round.ts';
 import { runStatus } from './run-standing.ts';
 
@@ -48,8 +49,9 @@ async function readRun(runsDirectory: string, name: string, extensions: Extensio
   const run = { root: join(runsDirectory, name) };
   const config = await readFrozenConfig(run.root);
   const rounds: ReportRound[] = [];
+  const costOf = await readCosts({ config, run, extensions });
   for (let round = 0; (await readManifest(stepDirectory(run, round, 'classify'))) !== undefined; round += 1) {
-    rounds.push(await readReportRound({ config, run, extensions }, round));
+    rounds.push(await readReportRound({ config, run, extensions }, round, costOf));
   }
   return {
     run: name,
@@ -60,5 +62,6 @@ async function readRun(runsDirectory: string, name: string, extensions: Extensio
       { label: 'Teacher', value: teacherName({ config, extensions }) },
     ],
     rounds,
+    ended: await readEndedRound(run, rounds.length, costOf),
   };
 }

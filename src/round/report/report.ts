@@ -15,6 +15,7 @@ import { agreementFile } from '../question-types.ts';
 import type { StepContext } from '../step-context.ts';
 import { stepDirectory } from '../step-directory.ts';
 import { type TeacherContext, teacherName } from '../teacher.ts';
+import { readCosts, readEndedRound } from './read-costs.ts';
 import { readLineage } from './read-lineage.ts';
 import { readReportBadCases, readReportRejected, readReportRound, readReportSamples } from './read-round.ts';
 import type { ReportOutcome } from './results.ts';
@@ -35,9 +36,10 @@ export async function report(context: StepContext): Promise<ReportOutcome> {
   const generated: ReportInput['generated'] = [];
   const rejected: ReportInput['rejected'] = [];
   const pool = poolFolder(config);
+  const costOf = await readCosts(context);
   for (let round = 0; (await manifestIn(run, stepDirectory(run, round, 'classify'))) !== undefined; round += 1) {
     signal.throwIfAborted();
-    rounds.push(await readReportRound(context, round));
+    rounds.push(await readReportRound(context, round, costOf));
     generated.push(...(await readReportSamples({ config, run, pool }, round)));
     rejected.push(...(await readReportRejected({ config, run, pool }, round)));
   }
@@ -48,6 +50,7 @@ export async function report(context: StepContext): Promise<ReportOutcome> {
     configSummary: [...summarize(context), ...(await summarizeAgreement(run))],
     rounds,
     plannedRounds: config.rounds,
+    ended: await readEndedRound(run, rounds.length, costOf),
     level: config.gate.level,
     change: await changeOfRun(context, rounds),
     badCases: await readReportBadCases(config, run, numbers),

@@ -5,6 +5,7 @@ import type { Config } from '../../config/schema.ts';
 import { readManifest } from '../../core/manifest.ts';
 import { type RunDirectory, roundDirectory } from '../../core/run-directory.ts';
 import type { RunStatus } from '../../report/runs-page.ts';
+import { manifestIn } from '../finished-step.ts';
 import { readDecision } from '../gate/lineage.ts';
 import { directoryOf, shardsDirectory } from '../step-directory.ts';
 import { roundSteps } from '../steps.ts';
@@ -39,14 +40,14 @@ export async function runStatus(
 }
 
 /** Why a round has nothing to train on, which ends its run without a decision; undefined where it has. */
-async function nothingToLearn(run: RunDirectory, round: number): Promise<string | undefined> {
+export async function nothingToLearn(run: RunDirectory, round: number): Promise<string | undefined> {
   for (const [step, figure, reason] of [
     ['sample', 'requests', 'no bad case is left to learn from, or no image to ask about'],
     ['refine', 'accepted', 'no answer of the teacher is fit to learn from'],
     ['select', 'accepted', 'no new sample is as difficult as wanted'],
     ['append', 'samples', 'all samples were rejected in their review'],
   ] as const) {
-    const manifest = await readManifest(directoryOf(run, round, step) as string);
+    const manifest = await manifestIn(run, directoryOf(run, round, step) as string);
     if (manifest?.metrics[figure] === 0) return reason;
   }
   return undefined;
