@@ -15,7 +15,7 @@ import type { EndpointEvaluation } from '../workflows/messages.ts';
 import { withJudge } from './evaluate-judged.ts';
 import { type ConfigOptions, flagOf, integer, wrongOption } from './options.ts';
 import { createProgressDisplay } from './progress-display.ts';
-import { formatScores } from './scores-table.ts';
+import { printScores } from './scores-table.ts';
 import { withClient } from './temporal-client.ts';
 
 export interface EndpointOptions extends Partial<ServerOptions> {
@@ -109,7 +109,7 @@ export async function runEndpointEvaluation(
       evaluateEndpoint({ ...input, judge }),
     );
     display.stop();
-    process.stdout.write(`${formatScores(scores)}\nIn ${folder}\n`);
+    printScores(scores, folder);
   } finally {
     display.stop();
   }
@@ -140,7 +140,7 @@ export async function startEndpointEvaluation(
     process.stderr.write(`Workflow ${workflowId}\n`);
     if (detach) return;
     const { scores, folder } = (await unlessAborted(handle.result(), signal)) as EndpointEvaluation;
-    process.stdout.write(`${formatScores(scores)}\nIn ${folder}\n`);
+    printScores(scores, folder);
   });
 }
 

@@ -6,7 +6,7 @@ import type { OpenRun } from '../src/round/open-run.ts';
 import type { StepContext } from '../src/round/step-context.ts';
 import { type ConfigOptions, flagOf, integer, loadNamedConfig, wrongOption } from './options.ts';
 import { ownRun, type TakeoverOption } from './own-run.ts';
-import { formatScores } from './scores-table.ts';
+import { printScores } from './scores-table.ts';
 import { describeOutcome } from './step-commands.ts';
 
 interface ImportOptions extends Omit<ConfigOptions, 'config'>, TakeoverOption {
@@ -44,7 +44,7 @@ export function addImportCommand(evaluate: Command, signal: AbortSignal): void {
       const folderOf = (set: string, weights: string) =>
         options.output ?? joinInside(joinInside(imported, weights.slice(0, 12)), set);
       const { scores, folder } = await importEvaluation(file, folderOf);
-      process.stdout.write(`${formatScores(scores)}\nIn ${folder}\n`);
+      printScores(scores, folder);
     });
 }
 

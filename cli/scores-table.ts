@@ -8,6 +8,11 @@ const rankingNotes = {
   written: 'Choices are those that the model wrote: the server gives no log-probabilities of prompts.',
 };
 
+/** Prints the scores of an evaluation, and where its files are. */
+export function printScores(scores: Scores, folder: string): void {
+  process.stdout.write(`${formatScores(scores)}\nIn ${folder}\n`);
+}
+
 /** The scores of one evaluation as a table for a terminal: every measure, then its groups. */
 export function formatScores(scores: Scores): string {
   const { title, blind, questions, unanswered, lenientUnanswered, weights, measures, endpoint, ranking, judge } =

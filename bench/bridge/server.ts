@@ -1,6 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { endingWithUs, freePorts, startOwned } from '../../demo/command/child-process.ts';
+import { endingWithUs, startOwned } from '../../demo/command/child-process.ts';
+import { freePorts } from '../../src/core/free-ports.ts';
 import { dataengine } from './run-program.ts';
 
 const SECONDS_TO_START = 300;

@@ -4,7 +4,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3';
-import { freePorts } from '../../demo/command/child-process.ts';
+import { freePorts } from '../../src/core/free-ports.ts';
 
 export const accessKeyId = 'test-access-key';
 export const secretAccessKey = 'test-secret-access-key';

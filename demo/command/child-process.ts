@@ -1,9 +1,8 @@
 /**
- * Programs that run as child processes of ours, and ports for them.
+ * Programs that run as child processes of ours.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { open } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { signalGroup } from '../../src/core/process-identity.ts';
 
@@ -78,20 +77,4 @@ export function endingWithUs(program: string, programArguments: string[]): { pro
   const script =
     'exec 3<&0; "$@" 3<&- </dev/null & child=$!; trap "kill $child" TERM; (cat <&3 >/dev/null; kill $child) 2>/dev/null & wait $child; wait $child 2>/dev/null';
   return { program: 'sh', arguments: ['-c', script, 'sh', program, ...programArguments] };
-}
-
-/** Ports of localhost that are free now. */
-export async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(Array.from({ length: count }, listen));
-  const ports = servers.map((server) => (server.address() as { port: number }).port);
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return ports;
-}
-
-function listen(): Promise<ReturnType<typeof createServer>> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => resolve(server));
-  });
 }

@@ -5,10 +5,11 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Connection } from '@temporalio/client';
+import { freePorts } from '../../src/core/free-ports.ts';
 import { InputError } from '../../src/core/input-error.ts';
 import { readSetup, setupFile } from '../../src/core/setup-file.ts';
 import { noteLocalServer } from '../../src/round/owner/local-servers.ts';
-import { endingWithUs, freePorts, type OwnedProcess, ProcessEnded, startOwned } from './child-process.ts';
+import { endingWithUs, type OwnedProcess, ProcessEnded, startOwned } from './child-process.ts';
 
 /** The file in the server's folder that keeps its state. */
 const databaseName = 'temporal.db';

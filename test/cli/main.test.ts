@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 import type { Command } from 'commander';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { createProgram } from '../../cli/program.ts';
-import { freePorts } from '../../demo/command/child-process.ts';
+import { freePorts } from '../../src/core/free-ports.ts';
 import { temporaryFolder } from '../helpers/temporary-folder.ts';
 
 const launcher = fileURLToPath(new URL('../../bin/dataengine.mjs', import.meta.url));

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { parse } from 'yaml';
 import { runningWith } from '../../bench/support/processes.ts';
-import { freePorts } from '../../demo/command/child-process.ts';
+import { freePorts } from '../../src/core/free-ports.ts';
 import { makeSandbox } from '../docs/sandbox.ts';
 import { temporaryFolder } from '../helpers/temporary-folder.ts';
 
