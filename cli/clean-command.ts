@@ -4,6 +4,7 @@
 import { readdir, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Command } from 'commander';
+import { setUpCommand } from '../scripts/doctor/commands.mjs';
 import { sizeOf } from '../scripts/doctor/size.mjs';
 import { InputError } from '../src/core/input-error.ts';
 import { setupFile } from '../src/core/setup-file.ts';
@@ -55,7 +56,7 @@ export async function clean({ folder, yes }: { folder: string; yes: boolean }): 
   }
   // Links are removed, not what they lead to.
   for (const name of names) await rm(join(folder, name), { recursive: true, force: true });
-  process.stdout.write(`${all} removed. \`npm run setup\` downloads again what is needed.\n`);
+  process.stdout.write(`${all} removed. \`${setUpCommand}\` downloads again what is needed.\n`);
 }
 
 async function isAgreed(size: string): Promise<boolean> {

@@ -1,36 +1,13 @@
 #!/usr/bin/env node
 /**
  * `dataengine doctor`: checks what this machine has, by using it. Needs only Node, so that it also says what is missing
- * before anything is installed.
+ * before anything is installed. A Node that is too old could not read the checks: it is told so, and nothing else.
  */
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import {
-  examineDisk,
-  examineInstallation,
-  examinePrerequisites,
-  setUpCommand,
-  withLibrary,
-} from './doctor/findings.mjs';
+import { isNodeNewEnough, nodeRemedy } from './setup/versions.mjs';
 
-const root = dirname(dirname(fileURLToPath(import.meta.url)));
-const context = await withLibrary({ root, cache: join(root, '.cache') });
-
-const findings = [
-  ...(await examinePrerequisites(context)),
-  ...(await examineInstallation(context)),
-  ...examineDisk(context),
-];
-const width = Math.max(...findings.map(({ name }) => name.length));
-const hasColor = process.stdout.isTTY && !process.env.NO_COLOR && process.env.TERM !== 'dumb';
-const marks = { ok: ['ok ', 32], later: ['-- ', 33], bad: ['bad', 31] };
-const markOf = (state) => {
-  const [text, color] = marks[state];
-  return hasColor ? `\u001b[${color}m${text}\u001b[39m` : text;
-};
-// biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is looked for.
-const printable = (text) => text.replace(/[\u0000-\u001f\u007f-\u009f]+/g, ' ');
-for (const { name, state, text } of findings) console.log(`${markOf(state)} ${name.padEnd(width)}  ${printable(text)}`);
-if (findings.some(({ state }) => state === 'later'))
-  console.log(`\n--  is not installed yet: \`${setUpCommand}\` does that.`);
-if (findings.some(({ state }) => state === 'bad')) process.exitCode = 1;
+if (isNodeNewEnough()) {
+  import('./doctor/examine.mjs');
+} else {
+  console.log(`bad Node  ${process.versions.node} (${process.platform} ${process.arch}): ${nodeRemedy}`);
+  process.exitCode = 1;
+}

@@ -3,12 +3,13 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { addonStep } from '../setup/addon.mjs';
 import { packagesStep } from '../setup/packages.mjs';
-import { oldestNode } from '../setup/pins.mjs';
-import { findOnPath, findPython, isAtLeast, lastLines, runProgram, versionIn } from '../setup/programs.mjs';
+import { findOnPath, findPython, lastLines, runProgram } from '../setup/programs.mjs';
 import { SetupError } from '../setup/setup-error.mjs';
 import { readState } from '../setup/state.mjs';
 import { temporalStep } from '../setup/temporal.mjs';
 import { tensorflowStep } from '../setup/tensorflow.mjs';
+import { versionIn } from '../setup/versions.mjs';
+import { setUpCommand, thisProgram } from './commands.mjs';
 import { sizeOf } from './size.mjs';
 
 /**
@@ -19,10 +20,6 @@ import { sizeOf } from './size.mjs';
 
 const oldestPython = [3, 9];
 const minimumFreeGigabytes = 5;
-/** Where npm installed this project as a package, the folder has no scripts of ours; see `isCheckout` of the set-up. */
-export const setUpCommand = existsSync(new URL('../../package-lock.json', import.meta.url))
-  ? 'npm run setup'
-  : 'npx dataengine setup';
 const setUp = `Run \`${setUpCommand}\``;
 
 /**
@@ -74,14 +71,12 @@ export function examineDisk({ root, cache }) {
   if (!existsSync(cache)) return [disk];
   const size = (sizeOf(cache) / 1e9).toFixed(1);
   const of = cache.replace(`${root}/`, '');
-  return [disk, { name: 'Downloads', state: 'ok', text: `${size} GB in ${of}; \`dataengine clean\` removes them` }];
+  return [disk, { name: 'Downloads', state: 'ok', text: `${size} GB in ${of}; \`${thisProgram} clean\` removes them` }];
 }
 
+/** With an older one nothing gets here. */
 function examineNode() {
-  const { node } = process.versions;
-  const text = `${node} (${process.platform} ${process.arch})`;
-  if (isAtLeast(node, oldestNode)) return { name: 'Node', state: 'ok', text };
-  return { name: 'Node', state: 'bad', text: `${text}: install Node ${oldestNode.join('.')} or newer` };
+  return { name: 'Node', state: 'ok', text: `${process.versions.node} (${process.platform} ${process.arch})` };
 }
 
 async function examinePython() {

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { accessSync, constants, statfsSync, statSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { SetupError } from './setup-error.mjs';
+import { isAtLeast, versionIn } from './versions.mjs';
 
 /**
  * Runs a program to its end without a shell.
@@ -51,20 +52,6 @@ export function lastLines(output, count = 6) {
 export function fingerprint(file) {
   const stats = statSync(file, { throwIfNoEntry: false });
   return stats && `${stats.size}-${Math.round(stats.mtimeMs)}`;
-}
-
-/** '1.9.1' from any text that holds a version; or undefined. */
-export function versionIn(text) {
-  return /\d+\.\d+(?:\.\d+)*/.exec(text)?.[0];
-}
-
-/** Whether a version such as '20.20.2' is at least [20, 19]. */
-export function isAtLeast(version, oldest) {
-  const parts = version.split('.').map(Number);
-  for (const [index, least] of oldest.entries()) {
-    if ((parts[index] ?? 0) !== least) return (parts[index] ?? 0) > least;
-  }
-  return true;
 }
 
 /**

@@ -1,8 +1,9 @@
 import { chmodSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { oldestTemporal, temporalWheel } from './pins.mjs';
-import { findOnPath, fingerprint, isAtLeast, lastLines, runProgram, versionIn } from './programs.mjs';
+import { findOnPath, fingerprint, lastLines, runProgram } from './programs.mjs';
 import { SetupError } from './setup-error.mjs';
+import { isAtLeast, versionIn } from './versions.mjs';
 import { unpackWheels } from './wheels.mjs';
 
 const cacheFolder = ({ cache }) => join(cache, 'temporal');

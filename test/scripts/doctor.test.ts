@@ -1,7 +1,8 @@
 import { spawnSync } from 'node:child_process';
-import { chmodSync, cpSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { build, transform } from 'esbuild';
+import { describe, expect, test } from 'vitest';
 import { findOnPath } from '../../scripts/setup/programs.mjs';
 import { temporaryFolder } from '../helpers/temporary-folder.ts';
 
@@ -45,7 +46,7 @@ test('everything is there on the machine that runs the tests, and no color goes 
     ].map((name) => [name, 'ok ']),
   );
   expect(by.TensorFlow?.text).toMatch(/^2\.\d+\.\d+, a matrix product was computed$/);
-  expect(by.Downloads?.text).toMatch(/^\d+\.\d GB in \.cache; `dataengine clean` removes them$/);
+  expect(by.Downloads?.text).toMatch(/^\d+\.\d GB in \.cache; `npm run dataengine -- clean` removes them$/);
   expect(stdout).not.toContain('\u001b');
   expect(status).toBe(0);
 }, 120_000);
@@ -87,3 +88,57 @@ test('any other command says that nothing is installed yet, without a stack', as
   );
   expect(status).toBe(1);
 });
+
+describe('on a Node that is too old', () => {
+  /** For the program only; the Node that runs it is a new one. */
+  const old =
+    'data:text/javascript,Object.defineProperty(process,"versions",{value:{...process.versions,node:"12.22.0"}})';
+
+  test.each([
+    [
+      ['scripts/doctor.mjs'],
+      /^bad Node {2}12\.22\.0 \(.*\): install Node 20\.19 or newer \(https:\/\/nodejs\.org\)\n$/,
+    ],
+    [['bin/dataengine.mjs', 'doctor'], /^bad Node {2}12\.22\.0 /],
+    [['bin/dataengine.mjs', 'run'], /^This is Node 12\.22\.0: install Node 20\.19 or newer/],
+    [['scripts/setup.mjs'], /^Set-up failed: this is Node 12\.22\.0\n {2}What to do: install Node 20\.19 or newer/],
+  ])('%s says so and nothing else', (program, said) => {
+    const { stdout, stderr, status } = lines('.', ['--import', old, ...program]);
+    expect(stdout + stderr).toMatch(said);
+    expect(status).toBe(1);
+  });
+
+  test.each(['bin/dataengine.mjs', 'scripts/doctor.mjs', 'scripts/setup.mjs'])(
+    'what %s imports before it knows has no syntax and no import that Node 12 lacks',
+    async (entry) => {
+      for (const file of await importedBy(entry)) {
+        const text = readFileSync(file, 'utf8');
+        const { code } = await transform(text, { target: 'node12.22', minifyWhitespace: true });
+        expect(code, file).toBe((await transform(text, { target: 'esnext', minifyWhitespace: true })).code);
+        expect(text, file).not.toMatch(/^await |from 'node:/m);
+      }
+    },
+  );
+});
+
+/** A program and all that it imports statically. */
+async function importedBy(entry: string): Promise<string[]> {
+  const { metafile } = await build({
+    entryPoints: [entry],
+    bundle: true,
+    write: false,
+    metafile: true,
+    format: 'esm',
+    // What is imported later is not linked before.
+    plugins: [
+      {
+        name: 'static imports alone',
+        setup: ({ onResolve }) =>
+          onResolve({ filter: /./ }, ({ kind, path }) =>
+            kind === 'dynamic-import' ? { path, external: true } : undefined,
+          ),
+      },
+    ],
+  });
+  return Object.keys(metafile.inputs);
+}

@@ -4,9 +4,9 @@ import { cp, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { addonStep } from '../../scripts/setup/addon.mjs';
-import { isAtLeast, versionIn } from '../../scripts/setup/programs.mjs';
 import { SetupError } from '../../scripts/setup/setup-error.mjs';
 import { readState, saveState } from '../../scripts/setup/state.mjs';
+import { isAtLeast, versionIn } from '../../scripts/setup/versions.mjs';
 import { readSetup } from '../../src/core/setup-file.ts';
 import { temporaryFolder } from '../helpers/temporary-folder.ts';
 
