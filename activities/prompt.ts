@@ -1,6 +1,7 @@
 /**
  * The activities of Interactive Prompt Optimization: those of the CPU workers, and the requests to the teacher.
  */
+import { requireTeacher } from '../src/round/preflight/teacher-server.ts';
 import {
   iterationDiff,
   iterationPrompt,
@@ -37,6 +38,8 @@ export function createPromptRequests(dependencies: ActivityDependencies): Prompt
   return {
     makePromptSamples: (input) =>
       runStep(input, dependencies, async (context) => {
+        // The first that is asked of the teacher.
+        if (input.iteration === 0) await requireTeacher(context);
         const samples = await makeIterationSamples(context, input);
         const { iteration } = input;
         return {

@@ -12,6 +12,7 @@ import {
   submitWorkBatch,
 } from '../src/round/asking/chunk.ts';
 import { evaluateEndpointForWorker } from '../src/round/evaluate/evaluate-for-worker.ts';
+import { requireTeacher } from '../src/round/preflight/teacher-server.ts';
 import type { BatchState, SubmittedBatch } from '../src/teacher/batches.ts';
 import type { AskedChunk } from '../src/teacher/teacher-chunk.ts';
 import type { EndpointEvaluationInput } from '../workflows/endpoint-input.ts';
@@ -22,11 +23,14 @@ import {
   type BatchReference,
   type ChunkReference,
   type EndpointEvaluationReference,
+  type StepReference,
   withParsedInputs,
 } from './references.ts';
 import { type ActivityDependencies, asActivity, runStep } from './run-step.ts';
 
 export interface TeacherActivities extends PromptRequests {
+  /** Looks whether there is a key, and the teacher answers and knows its model. @returns what a person should know */
+  checkTeacher(reference: StepReference): Promise<{ notes: string[] }>;
   askChunk(reference: ChunkReference): Promise<AskedChunk>;
   submitBatch(reference: ChunkReference): Promise<SubmittedBatch>;
   checkBatch(reference: BatchReference): Promise<BatchState>;
@@ -42,6 +46,7 @@ const endpointAttempts = { maxAttemptsWithoutProgress: 10 };
 /** Makes the activities of the queue for the teacher. */
 export function createTeacherActivities(dependencies: ActivityDependencies): TeacherActivities {
   return withParsedInputs({
+    checkTeacher: (reference) => runStep(reference, dependencies, requireTeacher),
     askChunk: ({ chunk, allowance, purpose, ...reference }) =>
       runStep(reference, dependencies, (context) => askWorkChunk(context, { chunk, allowance, purpose })),
     submitBatch: ({ chunk, allowance, purpose, ...reference }) =>

@@ -15,6 +15,7 @@ import { exitCodes } from './failures.ts';
 import { addDataRootOption, addRunOptions, loadNamedConfig, type RunOptions } from './options.ts';
 import { createProgressDisplay } from './progress-display.ts';
 import { say } from './say.ts';
+import { leavesTeacher } from './step-commands.ts';
 import { textTable } from './text-table.ts';
 
 const SHOWN_OF_A_FOLDER = 10;
@@ -28,9 +29,10 @@ export function addDataCheckCommands(data: Command, signal: AbortSignal): void {
         'check all that a run needs before it starts: the teacher and its key, prompts, types, the model, and every file and image; report what is missing, cut short or too long',
       ),
   )
+    .option('--no-teacher', leavesTeacher)
     .option('--all', `more than ${SHOWN_OF_A_FOLDER} problems of a folder, or samples that are too long`, false)
     .addHelpText('after', '\nExample:\n  dataengine data check configs/minigpt4-7b.yaml --data-root /data')
-    .action(async (file: string, options: { dataRoot?: string; all: boolean }) => {
+    .action(async (file: string, options: { dataRoot?: string; all: boolean; teacher: boolean }) => {
       const { config, runName } = await loadNamedConfig(file, options);
       const { checkData, leftOutLine, problemRows } = await import('../src/round/check-data.ts');
       const display = createProgressDisplay();
@@ -38,7 +40,10 @@ export function addDataCheckCommands(data: Command, signal: AbortSignal): void {
         display.show('data check', progress);
       const { extensions } = await import('../workers/extensions.ts');
       const run = openRunDirectory(resolve(config.runsDirectory), runName);
-      const check = checkData(config, { signal, onProgress, extensions, run }).finally(() => display.stop());
+      const asksNoTeacher = !options.teacher;
+      const check = checkData(config, { signal, onProgress, extensions, run, asksNoTeacher }).finally(() =>
+        display.stop(),
+      );
       const { problems, images, questions, leftOut, notes } = await check;
       for (const records of leftOut) process.stdout.write(leftOutLine(records));
       for (const note of notes) say(note, process.stdout);

@@ -7,9 +7,10 @@ import {
   condition,
   makeContinueAsNewFunc,
   ParentClosePolicy,
+  patched,
   workflowInfo,
 } from '@temporalio/workflow';
-import { cpuActivities, stepActivity } from './activity-options.ts';
+import { cpuActivities, stepActivity, teacherActivities } from './activity-options.ts';
 import { startOnlyChild } from './children.ts';
 import { compactRounds } from './details.ts';
 import { type DataEngineInput, type DataEngineState, dataEngineInputSchema, parseContinued } from './inputs.ts';
@@ -64,8 +65,13 @@ async function planRun(input: DataEngineInput): Promise<DataEngineState> {
 
 async function prepareData(run: RunState): Promise<void> {
   const { plan } = run;
+  const reference = { runDirectory: plan.directory, round: 0, owner: thisExecution() };
   const prepare = stepActivity(plan, 'prepare-data');
-  await run.step('prepare-data', () => prepare({ runDirectory: plan.directory, round: 0, owner: thisExecution() }));
+  const { notes = [], leavesTeacher = false } = await run.step('prepare-data', () => prepare(reference));
+  run.addNotes(notes);
+  if (!leavesTeacher) return;
+  const { checkTeacher } = teacherActivities(plan.queues.teacher, 'Look whether the teacher answers');
+  run.addNotes((await run.step('check-teacher', () => checkTeacher(reference))).notes);
 }
 
 async function doNextRound(run: RunState): Promise<void> {
@@ -75,6 +81,9 @@ async function doNextRound(run: RunState): Promise<void> {
   const summary = await untilRoundEnds(run);
   if ('endedEarly' in summary) {
     run.stop = { rule: 'nothing-new', reason: `round ${number} ended early: ${summary.endedEarly}` };
+    // What the round has cost is in it.
+    if (patched('report of a round that ended early'))
+      await run.optionalStep('report', () => stepActivity(plan, 'report')(reference));
     return;
   }
   run.addRow(summary);

@@ -40,9 +40,12 @@ function table(head: readonly string[], rows: readonly (readonly (string | numbe
   return [line(head), `| ${aligned.join(' | ')} |`, ...rows.map(line)];
 }
 
-/** The rounds of a run as a Markdown table, below a line that says what is under way, or how the run ended. */
+/**
+ * The rounds of a run as a Markdown table, below a line that says what is under way, or how the run ended; then what a person
+ * should know of it.
+ */
 export function describeRounds(
-  { plan, nextRound, rounds }: DataEngineState,
+  { plan, nextRound, rounds, notes = [] }: DataEngineState,
   end?: { state: End; stop: DataEngineResult['stop'] | undefined },
 ): string {
   const rule = end?.stop ?? rounds.at(-1)?.gate?.stop;
@@ -78,6 +81,7 @@ export function describeRounds(
         decisionOf(row),
       ]),
     ),
+    ...notes.flatMap((note) => ['', `**Note**: ${plainText(note)}`]),
   ].join('\n');
 }
 

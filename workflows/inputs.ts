@@ -147,6 +147,8 @@ const dataEngineStateSchema = z.strictObject({
   plan: runPlanSchema,
   nextRound: count,
   rounds: z.array(roundSummarySchema),
+  /** What a person should know although nothing is wrong. */
+  notes: z.array(z.string()).optional(),
   paused: pauseSchema.optional(),
 });
 export const dataEngineState = defineCarriedState(dataEngineStateSchema, [

@@ -144,8 +144,10 @@ export class RunState extends Steered {
   }
 
   /** A step of the run itself. */
-  async step(name: string, work: () => Promise<unknown>): Promise<void> {
-    this.recordOwnStep(name, await this.attempt({ name, state: 'running' }, work));
+  async step<R>(name: string, work: () => Promise<R>): Promise<R> {
+    const outcome = await this.attempt({ name, state: 'running' }, work);
+    this.recordOwnStep(name, outcome);
+    return outcome;
   }
 
   /** A step whose failure does not end the run. */
@@ -181,9 +183,16 @@ export class RunState extends Steered {
     return summary;
   }
 
+  /** What a person should know of the run although nothing is wrong. */
+  addNotes(notes: readonly string[]): void {
+    if (notes.length === 0) return;
+    this.state = { ...this.prepared, notes: [...(this.prepared.notes ?? []), ...notes] };
+    this.show();
+  }
+
   addRow(summary: RoundSummary): void {
-    const { plan, rounds } = this.prepared;
-    this.state = { plan, nextRound: summary.round + 1, rounds: [...rounds, summary] };
+    const { plan, rounds, notes } = this.prepared;
+    this.state = { plan, notes, nextRound: summary.round + 1, rounds: [...rounds, summary] };
     this.stop = summary.gate?.stop;
     this.roundsInThisExecution += 1;
   }
@@ -197,8 +206,8 @@ export class RunState extends Steered {
 
   /** The input of the next execution. */
   handOver(): DataEngineInput {
-    const { plan, nextRound, rounds } = this.prepared;
-    const state = dataEngineState.carried({ plan, nextRound, rounds: compactRounds(rounds), paused: this.paused });
+    const { paused } = this;
+    const state = dataEngineState.carried({ ...this.prepared, rounds: compactRounds(this.rounds), paused });
     return { ...this.input, state };
   }
 

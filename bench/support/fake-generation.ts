@@ -81,6 +81,7 @@ export function fakeGeneration(
     startGeneration: async () => structuredClone(plan),
     startVerification: async () => structuredClone(plan),
     startJudging: async () => structuredClone(plan),
+    checkTeacher: async () => ({ notes: [] }),
     askChunk: async ({ allowance }) => {
       await beforeChunk();
       return asked(allowance);

@@ -17,6 +17,7 @@ const otherActivities: Readonly<Record<string, string>> = {
   finishVerification: 'verify',
   startJudging: 'judge',
   finishJudging: 'judge',
+  checkTeacher: 'look whether the teacher answers',
   askChunk: 'ask the teacher',
   submitBatch: 'submit a batch',
   checkBatch: 'look for a batch',
@@ -28,7 +29,7 @@ const otherActivities: Readonly<Record<string, string>> = {
   acceptPrompt: 'accept the prompt',
 };
 
-const teacherActivities = ['askChunk', 'submitBatch', 'checkBatch', 'collectBatch', 'cancelBatch'];
+const teacherActivities = ['checkTeacher', 'askChunk', 'submitBatch', 'checkBatch', 'collectBatch', 'cancelBatch'];
 const promptRequests = ['makePromptSamples', 'revisePrompt'];
 
 /** The step that an activity, or a shard of it, does, by its name in the table of steps; else words of its own. */

@@ -30,7 +30,7 @@ export interface DataCheck extends Preflight {
 }
 
 /** What `checkData` is given, besides the config. */
-export interface DataCheckOptions extends CheckOptions, Pick<StepContext, 'extensions'> {
+export interface DataCheckOptions extends CheckOptions, Pick<StepContext, 'extensions' | 'asksNoTeacher'> {
   /** The run; default: that of the config's name. */
   run?: RunDirectory;
   /** What can be known here; default: all. */
@@ -39,9 +39,9 @@ export interface DataCheckOptions extends CheckOptions, Pick<StepContext, 'exten
 
 /** Checks everything that a run of the config needs and that can be known before it: `preflight`, and every file and image. */
 export async function checkData(config: Config, options: DataCheckOptions): Promise<DataCheck> {
-  const { signal, extensions, places } = options;
+  const { signal, extensions, asksNoTeacher, places } = options;
   const run = options.run ?? openRunDirectory(resolve(config.runsDirectory), config.run ?? 'check');
-  const before = await preflight({ config, run, signal, extensions }, { places });
+  const before = await preflight({ config, run, signal, extensions, asksNoTeacher }, { places });
   const { questions, images, problems, leftOut } = await readDatasets(config);
   return {
     ...before,

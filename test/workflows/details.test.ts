@@ -53,6 +53,17 @@ test('rounds are described as a Markdown table', () => {
   expect(withoutGaps(describeRounds({ plan, nextRound: 2, rounds: [same] }))).toContain('| 1 | 61.3 | 58.3 | 500 |');
 });
 
+test('what a person should know of a run is below its rounds, as a text', () => {
+  const notes = ['The gate can never reject a round: 4 questions are too few.', 'See [this](http://a)'];
+  const text = describeRounds({ plan, nextRound: 1, rounds: [row(0)], notes });
+  expect(text.split('\n').slice(-4)).toEqual([
+    '',
+    '**Note**: The gate can never reject a round: 4 questions are too few.',
+    '',
+    '**Note**: See \\[this\\](http://a)',
+  ]);
+});
+
 test('steps are described as a Markdown table', () => {
   const text = describeSteps(1, [
     { name: 'sample', state: 'done', seconds: 2.04, note: '600 requests' },

@@ -22,20 +22,18 @@ import { verificationTemplates } from '../verify/work.ts';
 import type { PreflightCheck, PreflightContext } from './check.ts';
 import { describeGate } from './gate-reach.ts';
 import { modelBytes, requireImageModel, requireWholeModel } from './model-directory.ts';
-import { requireKey, requireKnownModel } from './teacher-server.ts';
+import { isReached, requireKey, requireKnownModel } from './teacher-server.ts';
 
 const makesSamples = ({ config }: PreflightContext) => config.rounds > 0;
 const isOwn = ({ config }: PreflightContext) => config.data.validation.questions !== undefined;
 
 /** Whether it is this process, or its worker, that asks the teacher of the config over a network. */
-const asksHere = (context: PreflightContext) => {
-  if (!asksTeacher(context.config) || context.asksNoTeacher === true) return false;
-  // A server that is started while it is asked.
-  if (context.config.teacher.serve !== undefined) return false;
-  const { provider, settings } = teacherOf(context);
-  // A teacher that is started for each piece of work.
-  return provider.isPaid || settings.baseUrl !== undefined;
-};
+const asksHere = (context: PreflightContext) =>
+  asksTeacher(context.config) && context.asksNoTeacher !== true && isReached(context);
+
+/** Whether the teacher's key and whether it answers are for another worker to find out, by `requireTeacher`. */
+export const leavesTeacher = (context: PreflightContext) =>
+  context.asksNoTeacher === true && asksHere({ ...context, asksNoTeacher: false });
 
 const teacherSteps = ['prepare-data', 'generate', 'verify', 'judge', 'discover'] as const;
 

@@ -14,6 +14,26 @@ const tries = 2;
 const pauseMilliseconds = 1000;
 const listed = 8;
 
+/** Whether the teacher is a server that is there before it is asked. */
+export function isReached(context: PreflightContext): boolean {
+  // One that is started on the GPU while it is asked.
+  if (context.config.teacher.serve !== undefined) return false;
+  const { provider, settings } = teacherOf(context);
+  // A teacher that is started for each piece of work.
+  return provider.isPaid || settings.baseUrl !== undefined;
+}
+
+/**
+ * Both checks, where the process that makes the requests is another one than that which looks at all the rest.
+ *
+ * @throws InputError for what is wrong
+ */
+export async function requireTeacher(context: PreflightContext): Promise<{ notes: string[] }> {
+  if (!isReached(context)) return { notes: [] };
+  await requireKey(context);
+  return { notes: await requireKnownModel(context) };
+}
+
 /** @throws InputError when the key is missing, or may not be sent to that host */
 export async function requireKey(context: PreflightContext): Promise<undefined> {
   await connectTeacher(context, async () => undefined);

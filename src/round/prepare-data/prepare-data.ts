@@ -15,6 +15,7 @@ import { questionTypesFile } from '../discover/type-lists.ts';
 import { confirmOtherRequests } from '../estimate-requests.ts';
 import { evaluationSets, extractedImagesFolder } from '../evaluation-sets.ts';
 import { readLoopQuestions } from '../loop-questions.ts';
+import { leavesTeacher } from '../preflight/checks.ts';
 import { preflight } from '../preflight/preflight.ts';
 import { knownQuestionTypes, questionTypesOf, reportAgreement } from '../question-types.ts';
 import { type LeftOutRecords, readDatasets, type UsedImage } from '../read-datasets.ts';
@@ -52,14 +53,14 @@ export async function prepareData(context: StepContext): Promise<PrepareDataOutc
       return { outputs: [], metrics: { images: images.length } };
     },
   });
-  await confirmOtherRequests(context, ['classification']);
-  await classifyQuestionSets(context);
+  await classifyQuestionSets(await confirmOtherRequests(context, ['classification']));
   return {
     ...outcomeOf(done),
     questions,
     images: images.length,
     ...(leftOut.length > 0 && { leftOut: sumByReason(leftOut) }),
     ...(before.notes.length > 0 && { notes: before.notes }),
+    ...(leavesTeacher(context) && { leavesTeacher: true }),
   };
 }
 

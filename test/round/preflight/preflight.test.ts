@@ -9,6 +9,7 @@ import { readManifest } from '../../../src/core/manifest.ts';
 import { checkData } from '../../../src/round/check-data.ts';
 import { finetune } from '../../../src/round/finetune/finetune.ts';
 import { preflight, requirePreflight } from '../../../src/round/preflight/preflight.ts';
+import { requireTeacher } from '../../../src/round/preflight/teacher-server.ts';
 import { prepareData } from '../../../src/round/prepare-data/prepare-data.ts';
 import { temporaryFolder } from '../../helpers/temporary-folder.ts';
 import { writeOwnRun } from '../own-questions-run.ts';
@@ -129,9 +130,18 @@ describe('the teacher', () => {
     }
   });
 
-  test('a worker that leaves the teacher to others does not look for it', async () => {
+  test('a worker that leaves the teacher to others does not look for it, says so, and one of the others does', async () => {
     const { context } = await tinyRun({ teacher: { provider: 'openai', baseUrl: 'http://127.0.0.1:9/v1' } });
-    expect((await preflight({ ...context, asksNoTeacher: true })).problems).toEqual([]);
+    const leaving = { ...context, asksNoTeacher: true };
+    expect((await preflight(leaving)).problems).toEqual([]);
+    expect(await prepareData(leaving)).toMatchObject({ leavesTeacher: true });
+    await expect(requireTeacher(context)).rejects.toThrow('teacher.baseUrl: http://127.0.0.1:9/v1');
+  });
+
+  test('there is nothing to look for where the teacher is started for each piece of work', async () => {
+    const { context } = await tinyRun();
+    expect(await prepareData({ ...context, asksNoTeacher: true })).not.toHaveProperty('leavesTeacher');
+    expect(await requireTeacher(context)).toEqual({ notes: [] });
   });
 });
 
