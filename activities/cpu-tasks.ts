@@ -16,6 +16,7 @@ import type { JudgeOutcome } from '../src/round/judge/results.ts';
 import { notify } from '../src/round/notify.ts';
 import { withNewRun } from '../src/round/open-run.ts';
 import { ownFolders } from '../src/round/own-folders.ts';
+import { requireBudget } from '../src/round/paid-teacher.ts';
 import { acceptIteration, preparePrompt } from '../src/round/prompt-optimization.ts';
 import type { StepContext } from '../src/round/step-context.ts';
 import type { StepName } from '../src/round/steps.ts';
@@ -98,6 +99,7 @@ export const cpuTasks: CpuTasks = {
   async preparePromptOptimization({ config: file, dataRoot, seed, forRun, workflowId }, host) {
     const { signal, onProgress, extensions, settings: access } = host;
     const config = await loadConfig(file, { dataRoot, seed }, access);
+    await requireBudget({ config, extensions, access }, { always: true });
     const work = { signal, onProgress, extensions, access };
     return withNewRun(config, runNameOf(workflowId), work, async (open) => {
       await preparePrompt({ ...work, ...open, round: 0 }, forRun);

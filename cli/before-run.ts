@@ -46,7 +46,8 @@ export async function agreeToRun(
   given: { run: RunDirectory; signal: AbortSignal },
   options: PriceOptions,
 ): Promise<void> {
-  const { estimateRun, teacherPrice } = await import('../src/round/paid-teacher.ts');
+  const { estimateRun } = await import('../src/round/paid-teacher.ts');
+  const { teacherPrice } = await import('../src/round/teacher-price.ts');
   const { extensions } = await import('../workers/extensions.ts');
   if ((await teacherPrice({ config, extensions })) === undefined) return;
   const price = await estimateRun({ config, extensions }, await otherRequests(config, given));
@@ -73,11 +74,32 @@ async function otherRequests(config: Config, given: { run: RunDirectory; signal:
   return found.flatMap((one) => Array.from({ length: times(one.kind) }, () => one));
 }
 
-/** For steps by hand: asks once a command. */
-export function confirmation(config: Config, options: PriceOptions): (expected: ExpectedCost) => Promise<void> {
+/** Shows what an iteration of Interactive Prompt Optimization will cost, and asks whether it may. @throws InputError, Interrupted */
+export async function agreeToPrompt(config: Config, samples: number | undefined, options: PriceOptions): Promise<void> {
+  const { estimatePrompt, requireBudget } = await import('../src/round/paid-teacher.ts');
+  const { extensions } = await import('../workers/extensions.ts');
+  await requireBudget({ config, extensions }, { always: true });
+  const price = await estimatePrompt({ config, extensions }, samples);
+  if (price !== undefined)
+    await agree(`${config.teacher.model}: ${describeCost(price)} for each version of the prompt`, options);
+}
+
+/**
+ * For steps by hand: shows each price, and asks once a command.
+ *
+ * @param clear removes what is drawn on the terminal
+ */
+export function confirmation(
+  config: Config,
+  options: PriceOptions,
+  clear: () => void = () => undefined,
+): (expected: ExpectedCost) => Promise<void> {
   let agreed: Promise<void> | undefined;
-  return (expected) => {
-    agreed ??= agree(`${config.teacher.model}: ${describeCost(expected)}`, options);
+  return async (expected) => {
+    const price = `${config.teacher.model}: ${describeCost(expected)}`;
+    clear();
+    if (agreed === undefined) agreed = agree(price, options);
+    else await agreed.then(() => void process.stderr.write(`${price}\n`));
     return agreed;
   };
 }
@@ -85,7 +107,7 @@ export function confirmation(config: Config, options: PriceOptions): (expected: 
 function describeCost({ requests, cost }: ExpectedCost): string {
   if (cost === undefined) return `${requests} requests, at a price that teacher.prices does not list`;
   const { likely, most, currency } = cost;
-  return `${requests} requests, about ${likely.toFixed(2)} ${currency}, ${most.toFixed(2)} at most`;
+  return `${requests} ${requests === 1 ? 'request' : 'requests'}, about ${likely.toFixed(2)} ${currency}, ${most.toFixed(2)} at most`;
 }
 
 async function agree(price: string, { yes = false }: PriceOptions): Promise<void> {

@@ -37,7 +37,7 @@ import { withJudge } from './evaluate-judged.ts';
 import { addConfigOptions, type ConfigOptions, integer, loadNamedConfig, missingOption, share } from './options.ts';
 import { addTakeoverOption, type TakeoverOption } from './own-run.ts';
 import { createProgressDisplay } from './progress-display.ts';
-import { formatScores } from './scores-table.ts';
+import { printScores } from './scores-table.ts';
 import { runStepCommand } from './step-commands.ts';
 
 interface EvaluateOptions extends Omit<ConfigOptions, 'config'>, EndpointOptions, TakeoverOption {
@@ -87,7 +87,7 @@ export function addEvaluateCommand(program: Command, signal: AbortSignal): void 
         exifModes,
       ),
     )
-    .option('--yes', 'agree to what judging by the teacher will cost, without being asked', false)
+    .option('--yes', 'agree to what the teacher will cost, without being asked', false)
     .option('--limit <number>', 'only this many questions', integer(1))
     .option('--blind', 'leave the image out: shows what the text alone gives away', false)
     .option('--batch-size <number>', "questions at a time (default: the config's, or 16)", integer(1))
@@ -197,7 +197,7 @@ async function evaluateBenchmark(options: EvaluateOptions, signal: AbortSignal):
     };
     const scores = await withJudge(set, options, config, input.context, (judge) => evaluateModel({ ...input, judge }));
     display.stop();
-    process.stdout.write(`${formatScores(scores)}\nIn ${output}\n`);
+    printScores(scores, output);
   } finally {
     display.stop();
   }

@@ -5,6 +5,7 @@ import { randomUUID } from 'node:crypto';
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { loadConfig } from '../src/config/load-config.ts';
+import { agreeToPrompt } from './before-run.ts';
 import { describeFailure } from './failures.ts';
 import { addConfigOptions, type ConfigOptions, integer } from './options.ts';
 import { withClient } from './temporal-client.ts';
@@ -12,6 +13,7 @@ import { withClient } from './temporal-client.ts';
 interface StartOptions extends ConfigOptions {
   workflowId?: string;
   samples?: number;
+  yes: boolean;
 }
 
 interface ReviewOptions {
@@ -30,6 +32,7 @@ export function addPromptCommands(program: Command, signal: AbortSignal): void {
   )
     .option('--workflow-id <id>', 'default: one of its own')
     .option('--samples <number>', 'images to make sample generations about, 1 to 8 (default: 4)', integer(1))
+    .option('--yes', 'agree to what the teacher will cost, without being asked', false)
     .addHelpText(
       'after',
       '\nExample:\n  dataengine prompt start --config configs/minigpt4-7b.yaml --workflow-id better-prompt',
@@ -50,6 +53,7 @@ export function addPromptCommands(program: Command, signal: AbortSignal): void {
 async function startPromptOptimization(options: StartOptions): Promise<void> {
   const { dataRoot, seed, samples, run: forRun } = options;
   const config = await loadConfig(options.config, { dataRoot, seed });
+  await agreeToPrompt(config, samples, options);
   const workflowId = options.workflowId ?? `prompt-${randomUUID()}`;
   await withClient(async (client) => {
     await client.workflow.start('dataEnginePromptOptimization', {

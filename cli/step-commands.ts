@@ -2,8 +2,8 @@
  * Each step of a round as a command, with no Temporal: they leave the same files and manifests as the workflow.
  */
 import type { Command } from 'commander';
+import { formatSeconds } from '../src/core/durations.ts';
 import { printable } from '../src/core/printable.ts';
-import { formatSeconds } from '../src/report/tables.ts';
 import type { StepContext, StepOutcome } from '../src/round/step-context.ts';
 import { rowOf, type StepName, stepNames, steps } from '../src/round/steps.ts';
 import { confirmation, type PriceOptions } from './before-run.ts';
@@ -13,11 +13,16 @@ import { createProgressDisplay } from './progress-display.ts';
 
 type Step = (context: StepContext) => Promise<StepOutcome>;
 
+type StepOptions = ConfigOptions & PriceOptions & TakeoverOption & { round: number; teacher?: boolean };
+
+/** Of `--no-teacher`. */
+export const leavesTeacher = 'another machine asks the teacher: its key, and whether it answers, are not checked here';
+
 /** Steps with commands that have options of their own, or no command. */
 const otherSteps: readonly StepName[] = ['merge', 'evaluate', 'judge', 'discover', 'compare', 'gate'];
 
 /** What may ask a teacher that costs money. */
-const payingSteps = ['prepare-data', 'generate', 'verify'];
+const payingSteps = ['prepare-data', 'generate', 'verify', 'classify', 'question-types', 'describe-images'];
 
 /** Adds `dataengine finetune --config FILE …` and its like. */
 export function addStepCommands(program: Command, signal: AbortSignal): void {
@@ -60,27 +65,28 @@ function addStepCommand(
   if (payingSteps.includes(name))
     command.option('--yes', 'agree to what the teacher will cost, without being asked', false);
   if (name !== 'report') addTakeoverOption(command);
+  if (name === 'prepare-data') command.option('--no-teacher', leavesTeacher);
   command
     .option('--round <number>', 'round', integer(0), 0)
     .addHelpText('after', `\nExample:\n  dataengine ${name} --config configs/demo.yaml --round ${firstRound}`)
-    .action((options: ConfigOptions & { round: number }) => runStepCommand(name, load, options, signal));
+    .action((options: StepOptions) => runStepCommand(name, load, options, signal));
 }
 
 /** Runs a step, all its shards included, and prints its outcome. */
 export async function runStepCommand(
   name: string,
   load: () => Promise<Step>,
-  options: ConfigOptions & PriceOptions & TakeoverOption & { round: number },
+  options: StepOptions,
   signal: AbortSignal,
 ): Promise<void> {
-  const { round } = options;
+  const { round, teacher = true } = options;
   const { config, runName } = await loadNamedConfig(options.config, options);
   const { withNewRun } = await import('../src/round/open-run.ts');
   const { extensions } = await import('../workers/extensions.ts');
   const { ownWholeStep } = await import('../src/round/own-folders.ts');
   const step = await load();
-  const confirmCost = confirmation(config, options);
   const display = createProgressDisplay();
+  const confirmCost = confirmation(config, options, () => display.stop());
   const onProgress: StepContext['onProgress'] = (progress) => display.show(`round ${round} ${name}`, progress);
   const onRetry: StepContext['onRetry'] = ({ problem, seconds, attempt }) =>
     display.log(`  ${name} is retried after: ${printable(problem)}; attempt ${attempt} in ${formatSeconds(seconds)}`);
@@ -93,7 +99,7 @@ export async function runStepCommand(
           const { requirePreflight } = await import('../src/round/preflight/preflight.ts');
           for (const note of await requirePreflight(open, name as StepName)) display.log(note);
         }
-        return step({ ...open, round, onProgress, onRetry, confirmCost });
+        return step({ ...open, round, onProgress, onRetry, confirmCost, asksNoTeacher: !teacher });
       });
     // A report is made of a run that others work on, too.
     const outcome = await (name === 'report' ? workOn() : ownRun({ config, runName }, name, options, workOn));

@@ -10,6 +10,7 @@ interface DemoCommandOptions {
   seed?: number;
   keep: boolean;
   config?: string;
+  yes: boolean;
   folder?: string;
   images: number;
 }
@@ -23,6 +24,7 @@ export function addDemoCommand(program: Command, signal: AbortSignal): void {
     .option('--seed <number>', "instead of the config's seed", integer(0))
     .option('--keep', 'keep the Temporal UI running until Ctrl-C', false)
     .option('--config <file>', 'another config')
+    .option('--yes', 'agree to what the teacher of that config will cost, without being asked', false)
     .option('--folder <folder>', 'instead: render images and mixed questions into a new folder, to try `init` with')
     .option('--images <number>', 'images of that folder', integer(20), 300)
     .addHelpText('after', '\nExample:\n  npm run demo -- --quick')

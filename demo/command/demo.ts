@@ -4,14 +4,15 @@
 import { mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { agreeToRun, checkBeforeRun } from '../../cli/before-run.ts';
 import { describeEnd, formatRounds } from '../../cli/rounds-table.ts';
 import { connectClient } from '../../cli/temporal-client.ts';
 import { watch } from '../../cli/watch/watch.ts';
 import { loadConfig } from '../../src/config/load-config.ts';
+import { formatSeconds } from '../../src/core/durations.ts';
 import { fileExists } from '../../src/core/files.ts';
 import { openRunDirectory } from '../../src/core/run-directory.ts';
 import { writeJson } from '../../src/core/write-file.ts';
-import { formatSeconds } from '../../src/report/tables.ts';
 import type { DataEngineInput } from '../../workflows/inputs.ts';
 import type { DataEngineResult } from '../../workflows/messages.ts';
 import type { OwnedProcess } from './child-process.ts';
@@ -27,6 +28,8 @@ export interface DemoOptions {
   signal: AbortSignal;
   /** Default: `configs/demo.yaml`, or `configs/demo-quick.yaml`. */
   config?: string;
+  /** Agrees to what the teacher of that config will cost. */
+  yes?: boolean;
   /** Passed to the GPU worker; tests give a trainer of their own. */
   trainerEntry?: string;
 }
@@ -42,7 +45,13 @@ export async function runDemo(options: DemoOptions): Promise<DataEngineResult> {
   const config = await loadConfig(configFile, { seed: options.seed });
   const runsDirectory = resolve(config.runsDirectory);
   const run = await demoRunName(runsDirectory, `${config.run ?? name}-seed${config.seed}`);
-  const directory = openRunDirectory(runsDirectory, run).root;
+  const runDirectory = openRunDirectory(runsDirectory, run);
+  const { root: directory } = runDirectory;
+  if (options.config !== undefined) {
+    const { signal } = options;
+    await checkBeforeRun(config, { run: runDirectory, local: true, signal });
+    await agreeToRun(config, { run: runDirectory, signal }, options);
+  }
   const logs = join(directory, 'logs');
   await mkdir(logs, { recursive: true });
 

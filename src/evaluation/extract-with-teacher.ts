@@ -41,7 +41,7 @@ function keyOf({ question, choices, answer }: UnclearAnswer): string {
 }
 
 /** The task is the official evaluation's: name the choice that the answer is closest to, Z when it is close to none. */
-function extractionPrompt({ question, choices, answer }: UnclearAnswer): string {
+export function extractionPrompt({ question, choices, answer }: UnclearAnswer): string {
   const letters = choices.map(({ letter }) => letter).join(', ');
   return [
     'Someone answered a multiple-choice question in their own words. Decide which of the options the answer means.',

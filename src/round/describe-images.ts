@@ -13,6 +13,10 @@ import { fillTemplate, readPromptTemplate } from '../teacher/prompt-template.ts'
 import { poolImageUrl, withFolderPool, withPool } from './dataset-paths.ts';
 import type { StepContext, StepOutcome } from './step-context.ts';
 import { withTeacher } from './teacher.ts';
+import { largestImageTokens, planRequests } from './teacher-price.ts';
+
+/** Some facts and boxes. */
+const usualAnswerTokens = 200;
 
 const promptFile = fileURLToPath(new URL('../../configs/prompts/describe-v1.md', import.meta.url));
 
@@ -55,6 +59,7 @@ export async function describeImages(context: StepContext): Promise<DescribeOutc
   const known = (await fileExists(file)) ? await describedIds(context) : new Set<ImageId>();
   const template = await readPromptTemplate(promptFile, []);
   const { temperature, maximumTokens } = template;
+  const messages = fillTemplate(template, {});
   const outcome = { described: 0, known: known.size, unreadable: 0 };
   const lines = await openJsonLines(file);
   try {
@@ -67,7 +72,7 @@ export async function describeImages(context: StepContext): Promise<DescribeOutc
             signal.throwIfAborted();
             const image = await poolImageUrl(config, fileName);
             const options = { image, temperature, maximumTokens };
-            const { text } = await askWithRetries(() => ask(fillTemplate(template, {}), options), {
+            const { text } = await askWithRetries(() => ask(messages, options), {
               attempts: 6,
               signal,
               onRetry: context.onRetry,
@@ -82,7 +87,15 @@ export async function describeImages(context: StepContext): Promise<DescribeOutc
             const step = outcome.described + outcome.unreadable;
             onProgress({ phase: 'describe images', step, steps: missing.length });
           }),
-        'describe-images',
+        {
+          purpose: 'describe-images',
+          planned: () =>
+            planRequests(
+              missing.map(() => messages),
+              { likely: usualAnswerTokens, most: maximumTokens },
+              largestImageTokens(config),
+            ),
+        },
       );
     });
   } finally {

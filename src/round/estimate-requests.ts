@@ -2,32 +2,21 @@
 import { projectFile } from '../core/files.ts';
 import { benchmarkOf } from '../evaluation/benchmarks/index.ts';
 import { judgeMessages, planJudging } from '../evaluation/judge/judge-requests.ts';
-import {
-  type AnsweredQuestionText,
-  discoverPlaceholders,
-  inEvenBatches,
-  mergePlaceholders,
-  proposalMessages,
-} from '../generation/discover-types.ts';
-import { otherType, type QuestionType } from '../generation/question-type.ts';
-import {
-  classificationMessages,
-  inBatches,
-  questionsPerRequest,
-  readQuestionTypes,
-} from '../generation/question-types.ts';
-import { countPromptTokens } from '../teacher/count-tokens.ts';
+import { type AnsweredQuestionText, discoverPlaceholders, mergePlaceholders } from '../generation/discover-types.ts';
+import type { QuestionType } from '../generation/question-type.ts';
+import { readQuestionTypes } from '../generation/question-types.ts';
 import { costOf, readPrice, type TokenPrice } from '../teacher/prices.ts';
 import { type ChatMessage, readPromptTemplate } from '../teacher/prompt-template.ts';
 import { configuredSplits } from './dataset-paths.ts';
+import { longestList, planDiscovery } from './discover/plan-discovery.ts';
 import { questionTypesFile } from './discover/type-lists.ts';
 import { evaluationSets, extractedImagesFolder, readEvaluationSet } from './evaluation-sets.ts';
 import { isJudged, judgeTools } from './judge/work.ts';
 import { type LoopQuestion, readLoopQuestions } from './loop-questions.ts';
-import { teacherPrice } from './paid-teacher.ts';
-import { knownQuestionTypes } from './question-types.ts';
+import { knownQuestionTypes, planSorting } from './question-types.ts';
 import type { StepContext } from './step-context.ts';
 import { teacherOf } from './teacher.ts';
+import { confirmPayment, type PlannedRequests, planRequests, teacherPrice } from './teacher-price.ts';
 
 /** Requests of one kind. Those whose answers the run has already cost nothing, and are counted all the same. */
 export interface OtherRequests {
@@ -42,9 +31,6 @@ export interface OtherRequests {
   maximumCost: number;
 }
 
-/** `{"number": 12, "question_type": "…"}` */
-const tokensOfClassified = 16;
-const tokensOfType = 60;
 const tokensOfJudgement = 40;
 
 /**
@@ -82,64 +68,49 @@ async function sorting(
   types: readonly QuestionType[],
 ): Promise<OtherRequests> {
   const template = await readPromptTemplate(projectFile('configs/prompts/classify-v1.md'), ['types', 'questions']);
-  const batches = lists.flatMap((list) => inBatches(list, questionsPerRequest));
-  const messages = batches.map((batch) => classificationMessages(template, types, batch));
-  const likely = batches.reduce((sum, { length }) => sum + length * tokensOfClassified, 0);
-  return counted(kind, { longest: template.maximumTokens, messages, likely, price: await onlinePrice(context) });
+  return counted(kind, planSorting(template, lists, types), await onlinePrice(context));
 }
 
 async function discovery(context: StepContext): Promise<OtherRequests[]> {
   const { config } = context;
-  const { maximum, questions: most, batchSize } = config.questionTypes;
-  const template = await readPromptTemplate(projectFile('configs/prompts/discover-types-v1.md'), discoverPlaceholders);
-  const merge = await readPromptTemplate(projectFile('configs/prompts/merge-types-v1.md'), mergePlaceholders);
+  const { maximum, questions: most } = config.questionTypes;
+  const prompts = {
+    discover: await readPromptTemplate(projectFile('configs/prompts/discover-types-v1.md'), discoverPlaceholders),
+    merge: await readPromptTemplate(projectFile('configs/prompts/merge-types-v1.md'), mergePlaceholders),
+  };
   const validation = await readLoopQuestions(context, 'validation');
-  const batches = inEvenBatches(validation.slice(0, most).map(answered), batchSize);
-  // As many types as may be: the names and explanations that are merged, and that questions are sorted into.
-  const types = Array.from({ length: maximum }, (_, index) => ({
-    ...otherType,
-    name: `type_${index + 1}`,
-    explanation: 'Questions about a kind of thing, such as "How many … are in the …?" or "What is the … of the …?".',
-  }));
-  const merges = batches.length > 1 ? Math.max(1, Math.ceil((batches.length * maximum) / 100)) : 0;
-  const messages = [
-    ...batches.map((batch) => proposalMessages(template, batch, [], maximum)),
-    ...Array.from({ length: merges }, (): ChatMessage[] => [
-      { role: 'system', content: merge.system },
-      { role: 'user', content: merge.user + JSON.stringify(types) },
-    ]),
-  ];
-  const likely = messages.length * Math.min(maximum * tokensOfType, template.maximumTokens);
+  const planned = planDiscovery(prompts, config.questionTypes, validation.slice(0, most).map(answered));
   const others = await Promise.all(
     configuredSplits(config)
       .filter((split) => split !== 'validation')
       .map((split) => readLoopQuestions(context, split)),
   );
   return [
-    counted('discovery', { longest: template.maximumTokens, messages, likely, price: await onlinePrice(context) }),
+    counted('discovery', planned, await onlinePrice(context)),
     // The validation questions twice.
-    await sorting(context, 'sorting', [validation, validation, ...others], [...types, otherType]),
+    await sorting(context, 'sorting', [validation, validation, ...others], longestList(maximum)),
   ];
 }
 
-/** Before a step's requests of these kinds to a teacher that is paid. Those that were answered before are counted too. */
+/**
+ * Before a step's requests of these kinds to a teacher that is paid. Those that were answered before are counted too.
+ *
+ * @returns the context for the step's work: a person who has agreed to all of it is not asked for its parts
+ */
 export async function confirmOtherRequests(
   context: StepContext,
   kinds: readonly OtherRequests['kind'][],
-): Promise<void> {
-  const { confirmCost } = context;
-  const price = confirmCost && (await teacherPrice(context));
-  if (confirmCost === undefined || price === undefined) return;
-  const asked = (await estimateOtherRequests(context)).filter(
-    ({ kind, requests }) => requests > 0 && kinds.includes(kind),
-  );
+): Promise<StepContext> {
+  if (context.confirmCost === undefined || (await teacherPrice(context)) === undefined) return context;
+  const asked = (await estimateOtherRequests(context)).filter(({ kind }) => kinds.includes(kind));
+  if (asked.length === 0) return context;
   const sum = (of: (one: OtherRequests) => number) => asked.reduce((total, one) => total + of(one), 0);
-  if (asked.length === 0) return;
-  const cost =
-    price === 'unknown'
-      ? undefined
-      : { likely: sum(({ cost }) => cost), most: sum(({ maximumCost }) => maximumCost), currency: price.currency };
-  await confirmCost({ requests: sum(({ requests }) => requests), cost });
+  await confirmPayment(context, {
+    requests: sum(({ requests }) => requests),
+    likely: sum(({ cost }) => cost),
+    most: sum(({ maximumCost }) => maximumCost),
+  });
+  return { ...context, confirmCost: undefined };
 }
 
 function answered({ question, choices = [] }: LoopQuestion): AnsweredQuestionText {
@@ -177,9 +148,8 @@ async function judging(context: StepContext): Promise<OtherRequests> {
     for (const request of plan.requests) messages.set(request.id, judgeMessages(request, rubric));
     longest = Math.max(longest, rubric.maximumTokens);
   }
-  const likely = messages.size * tokensOfJudgement;
-  const price = await mode.price(settings);
-  return counted('judging', { longest, messages: [...messages.values()], likely, price });
+  const planned = planRequests([...messages.values()], { likely: tokensOfJudgement, most: longest });
+  return counted('judging', planned, await mode.price(settings));
 }
 
 /** Question types are asked for one by one, whatever `teacher.mode` says. */
@@ -189,24 +159,15 @@ function onlinePrice({ config }: StepContext): Promise<TokenPrice | undefined> {
 
 function counted(
   kind: OtherRequests['kind'],
-  given: {
-    /** Tokens that an answer may have. */
-    longest: number;
-    messages: readonly ChatMessage[][];
-    likely: number;
-    price: TokenPrice | undefined;
-  },
+  { requests, promptTokens, answerTokens: { likely, most } }: PlannedRequests,
+  price: TokenPrice | undefined,
 ): OtherRequests {
-  const { messages, likely, price } = given;
-  const promptTokens = messages.reduce((sum, one) => sum + countPromptTokens(one), 0);
-  const longest = messages.length * given.longest;
-  const completionTokens = Math.min(likely, longest);
   return {
     kind,
-    requests: messages.length,
+    requests,
     promptTokens,
-    completionTokens,
-    cost: costOf(price, { promptTokens, completionTokens }),
-    maximumCost: costOf(price, { promptTokens, completionTokens: longest }),
+    completionTokens: likely,
+    cost: costOf(price, { promptTokens, completionTokens: likely }),
+    maximumCost: costOf(price, { promptTokens, completionTokens: most }),
   };
 }

@@ -45,7 +45,7 @@ import {
 } from './prompt-file.ts';
 import type { StepContext } from './step-context.ts';
 import { stepDirectory } from './step-directory.ts';
-import { withTeacher } from './teacher.ts';
+import { type AskTeacher, withTeacher } from './teacher.ts';
 
 const promptOf = (name: string) => fileURLToPath(new URL(`../../configs/prompts/${name}`, import.meta.url));
 
@@ -114,7 +114,7 @@ export async function makeIterationSamples(
   const fresh = iteration === 0 ? [] : requests.slice(count * iteration);
   const toAsk = [...same, ...fresh];
   const images = await withPool(config, (coco) => coco.read(toAsk.map(({ image_id }) => image_id)));
-  return withTeacher(context, async (ask) => {
+  const make = (ask: AskTeacher) => {
     onProgress({ step: 0, steps: toAsk.length });
     return makePromptSamples({
       requests: toAsk,
@@ -127,7 +127,8 @@ export async function makeIterationSamples(
       ask: (messages, options) => ask(messages, { ...options, asForSamples: true }),
       concurrency: config.teacher.concurrency,
     });
-  });
+  };
+  return withTeacher(context, make, { planned: undefined });
 }
 
 /** Has the teacher revise an iteration's prompt into the next one's. @returns the change */
@@ -144,7 +145,7 @@ export async function reviseIteration(
   };
   const prompt = await readTextFile(iterationPrompt(run, iteration));
   const samples = await readJsonLines(iterationSamples(run, iteration), promptSampleSchema);
-  const { text, diagnosis, diff } = await withTeacher(context, (ask) =>
+  const revise = (ask: AskTeacher) =>
     revisePrompt({
       prompt,
       samples,
@@ -153,8 +154,8 @@ export async function reviseIteration(
       templates,
       placeholders: generationPlaceholders(config),
       ask: (messages, { temperature, maximumTokens }) => ask(messages, { temperature, maximumTokens }),
-    }),
-  );
+    });
+  const { text, diagnosis, diff } = await withTeacher(context, revise, { planned: undefined });
   await writeFileAtomically(iterationDiff(run, iteration + 1), diff);
   await writeFileAtomically(join(run.root, 'prompts', `iteration-${iteration + 1}.diagnosis.md`), `${diagnosis}\n`);
   // Written last: this file starts the next iteration.

@@ -7,13 +7,21 @@ import { writeJson } from '../core/write-file.ts';
 import { readAokvqa } from '../datasets/aokvqa.ts';
 import { alignTypes, type TypeAgreement, typeAgreement } from '../evaluation/type-agreement.ts';
 import { otherType, type QuestionType } from '../generation/question-type.ts';
-import { classificationFormat, classifyQuestions, readQuestionTypes } from '../generation/question-types.ts';
-import { readPromptTemplate } from '../teacher/prompt-template.ts';
+import {
+  classificationFormat,
+  classificationMessages,
+  classifyQuestions,
+  inBatches,
+  questionsPerRequest,
+  readQuestionTypes,
+} from '../generation/question-types.ts';
+import { type PromptTemplate, readPromptTemplate } from '../teacher/prompt-template.ts';
 import { type QuestionSet, questionSet } from './dataset-paths.ts';
 import { questionTypesFile, readTypeLists, type TypeList } from './discover/type-lists.ts';
 import { readLoopQuestions } from './loop-questions.ts';
 import type { StepContext, StepOutcome } from './step-context.ts';
-import { withTeacher } from './teacher.ts';
+import { type AskTeacher, withTeacher } from './teacher.ts';
+import { type PlannedRequests, planRequests } from './teacher-price.ts';
 
 const promptFile = fileURLToPath(new URL('../../configs/prompts/classify-v1.md', import.meta.url));
 
@@ -158,9 +166,10 @@ async function askToSort(
 ): Promise<Map<string, string>> {
   if (questions.length === 0) return new Map();
   const { config, run, signal } = context;
-  const { temperature, maximumTokens } = await readPromptTemplate(promptFile, ['types', 'questions']);
+  const template = await readPromptTemplate(promptFile, ['types', 'questions']);
+  const { temperature, maximumTokens } = template;
   const format = config.teacher.answerFormat === 'structured' ? classificationFormat(questionTypes) : undefined;
-  return withTeacher(context, (ask) =>
+  const classify = (ask: AskTeacher) =>
     classifyQuestions({
       questions,
       questionTypes,
@@ -178,8 +187,27 @@ async function askToSort(
       promptFile,
       ...(sorting !== undefined && { sorting }),
       signal,
-    }),
+    });
+  return withTeacher(context, classify, { planned: () => planSorting(template, [questions], questionTypes) });
+}
+
+/** `{"number": 12, "question_type": "…"}` */
+const tokensOfClassified = 16;
+
+/** The requests that sort questions into types, each list of them by itself. */
+export function planSorting(
+  template: PromptTemplate,
+  lists: readonly (readonly SortedQuestion[])[],
+  types: readonly QuestionType[],
+): PlannedRequests {
+  const batches = lists.flatMap((list) => inBatches(list, questionsPerRequest));
+  const planned = planRequests(
+    batches.map((batch) => classificationMessages(template, types, batch)),
+    { likely: template.maximumTokens, most: template.maximumTokens },
   );
+  const likely = batches.reduce((sum, { length }) => sum + length * tokensOfClassified, 0);
+  const { most } = planned.answerTokens;
+  return { ...planned, answerTokens: { likely: Math.min(likely, most), most } };
 }
 
 /** The questions whose type is known, and those that the teacher has to classify. */

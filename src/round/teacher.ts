@@ -5,14 +5,13 @@ import type { Config } from '../config/schema.ts';
 import { requireTeacherAccess } from '../core/access.ts';
 import { InputError } from '../core/input-error.ts';
 import type { SettleUnclear } from '../evaluation/extract-choice.ts';
-import { extractWithTeacher } from '../evaluation/extract-with-teacher.ts';
+import { extractionPrompt, extractWithTeacher } from '../evaluation/extract-with-teacher.ts';
 import { withoutReasoning } from '../teacher/answer-text.ts';
 import { countPromptTokens } from '../teacher/count-tokens.ts';
 import { imageUrlTokens } from '../teacher/image-tokens.ts';
 import { readPrice, type TokenPrice } from '../teacher/prices.ts';
 import type { ChatMessage } from '../teacher/prompt-template.ts';
 import { findTeacher, type Teacher } from '../teacher/providers/index.ts';
-import { localClient } from '../teacher/providers/openai.ts';
 import type { TeacherAnswer } from '../teacher/read-completion.ts';
 import { limitedBudget, openSpending } from '../teacher/spending.ts';
 import { askTeacher, type SamplingSettings, type StructuredFormat, withImage } from '../teacher/teacher.ts';
@@ -20,6 +19,7 @@ import { TeacherError } from '../teacher/teacher-error.ts';
 import { showsImages } from './dataset-paths.ts';
 import { withServedClient } from './served-teacher.ts';
 import type { StepContext } from './step-context.ts';
+import { confirmRequests, type PlannedRequests, planRequests } from './teacher-price.ts';
 
 /** The part of a step's context that the teacher follows from. */
 export type TeacherContext = Pick<StepContext, 'config' | 'extensions' | 'access'>;
@@ -32,14 +32,9 @@ export function teacherOf({ config, extensions }: TeacherContext): Teacher {
 /** Gives the work a client of the teacher. @throws InputError when the key or the address is missing */
 export async function connectTeacher<R>(context: TeacherContext, work: (client: OpenAI) => Promise<R>): Promise<R> {
   const { provider, settings } = teacherOf(context);
-  // What asks through it starts the server first; the rest counts tokens.
-  if (context.config.teacher.serve !== undefined) return work(localClient(notServed, settings));
   if (settings.baseUrl !== undefined) requireTeacherAccess(context.access, settings.baseUrl);
   return provider.connect({ ...settings, seed: context.config.seed, access: context.access }, work);
 }
-
-/** Nothing listens there. */
-const notServed = 'http://127.0.0.1:9/v1';
 
 /** Sends a prompt to the teacher once; temperature and length default to the config's. @throws TeacherError */
 export type AskTeacher = (
@@ -59,15 +54,19 @@ export type AskTeacher = (
 
 /**
  * Gives the work a teacher to ask, and enters the cost in the run's ledger. With a budget, a call is made only when the
- * budget allows its longest answer.
+ * budget allows its longest answer. Before the first call a person is asked whether all of them may be paid, where there is one.
  *
- * @param purpose the name of the work in the ledger
- * @throws InputError when the key or the price is missing; asking: OutOfBudget
+ * @param asked.purpose the name of the work in the ledger
+ * @param asked.planned all requests that the work may make; undefined for work that only workers do
+ * @throws InputError when the key or the price is missing; asking: OutOfBudget, what `confirmCost` throws
  */
 export async function withTeacher<R>(
-  context: TeacherContext & Pick<StepContext, 'run' | 'round' | 'signal' | 'holdsGpu'>,
+  context: TeacherContext & Pick<StepContext, 'run' | 'round' | 'signal' | 'holdsGpu' | 'confirmCost'>,
   work: (ask: AskTeacher) => Promise<R>,
-  purpose = 'questions',
+  {
+    purpose = 'questions',
+    planned,
+  }: { purpose?: string; planned: (() => PlannedRequests | Promise<PlannedRequests>) | undefined },
 ): Promise<R> {
   const { run, round, signal } = context;
   const { teacher } = context.config;
@@ -79,6 +78,7 @@ export async function withTeacher<R>(
     price: await readPrice(teacher.prices, teacher.model, 'online'),
     limit: limitedBudget(teacher)?.limit,
   });
+  let agreed: Promise<void> | undefined;
   return withClient(context, (client) =>
     work(async (messages, { temperature, maximumTokens, format, image, asForSamples = false, ...options }) => {
       const asked = {
@@ -87,6 +87,10 @@ export async function withTeacher<R>(
         temperature: temperature ?? teacher.temperature,
         maximumTokens: maximumTokens ?? teacher.maximumTokens,
       };
+      if (planned !== undefined) {
+        agreed ??= confirmRequests(context, planned);
+        await agreed;
+      }
       const { detail } = teacher.images;
       const inImage = image === undefined ? 0 : imageUrlTokens(teacher.model, image, detail);
       const promptTokens = countPromptTokens(messages) + inImage;
@@ -195,6 +199,7 @@ export function extractorOf(context: TeacherContext): string {
 /** Has the teacher find the choices that the rules can't; undefined for a teacher that answers no such prompt. */
 export function settleUnclearOf(context: StepContext): SettleUnclear | undefined {
   if (!teacherOf(context).provider.answersAnyPrompt) return undefined;
+  const messages = (prompt: string): ChatMessage[] => [{ role: 'user', content: prompt }];
   return (unclear) =>
     withTeacher(
       context,
@@ -202,11 +207,18 @@ export function settleUnclearOf(context: StepContext): SettleUnclear | undefined
         extractWithTeacher(unclear, {
           ask: async (prompt) => {
             const options = { temperature: 0, maximumTokens: maximumReplyTokens, signal: context.signal };
-            return (await ask([{ role: 'user', content: prompt }], options)).text;
+            return (await ask(messages(prompt), options)).text;
           },
           file: join(context.run.root, repliesFile),
           concurrency: context.config.teacher.concurrency,
         }),
-      'extraction',
+      {
+        purpose: 'extraction',
+        planned: () =>
+          planRequests(
+            unclear.map((answer) => messages(extractionPrompt(answer))),
+            { likely: 1, most: maximumReplyTokens },
+          ),
+      },
     );
 }

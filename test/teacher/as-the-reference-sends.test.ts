@@ -2,7 +2,7 @@
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { loadConfig } from '../../src/config/load-config.ts';
 import { teacherSchema } from '../../src/config/teacher-schema.ts';
-import { teacherIdentity, withTeacher } from '../../src/round/teacher.ts';
+import { type AskTeacher, teacherIdentity, withTeacher } from '../../src/round/teacher.ts';
 import { temporaryFolder } from '../helpers/temporary-folder.ts';
 import { tinyContext, writeTinyRun } from '../round/tiny-run.ts';
 import { goodReply, setUp } from './faulty-round.ts';
@@ -43,10 +43,11 @@ test('they are sent for samples and question types, not for prompts and replies 
   });
   const teacher = { provider: 'openai', baseUrl, ...asReference };
   const file = await writeTinyRun(await temporaryFolder(), (config) => ({ ...config, teacher }));
-  await withTeacher(await tinyContext(file), async (ask) => {
+  const work = async (ask: AskTeacher) => {
     await ask([{ role: 'user', content: 'Revise the prompt' }], {});
     await ask([{ role: 'user', content: 'Write a sample' }], { asForSamples: true });
-  });
+  };
+  await withTeacher(await tinyContext(file), work, { planned: undefined });
   expect(received.map(({ body }) => [body.stop, body.logit_bias])).toEqual([
     [undefined, undefined],
     [['###'], { '50256': -100 }],

@@ -2,10 +2,10 @@ import type { TeacherRequest } from '../../teacher/call-log.ts';
 import { OutOfBudget } from '../../teacher/spending.ts';
 import type { AskedChunk } from '../../teacher/teacher-chunk.ts';
 import type { Progress } from '../../trainer/protocol.ts';
-import { teacherPrice } from '../paid-teacher.ts';
 import { withServedTeacher } from '../served-teacher.ts';
 import type { StepContext } from '../step-context.ts';
 import { teacherOf } from '../teacher.ts';
+import { confirmPayment } from '../teacher-price.ts';
 import type { GenerationPlan } from './plan.ts';
 import { openChunk, type TeacherWork } from './work.ts';
 
@@ -21,24 +21,17 @@ export async function askInThisProcess<Request extends TeacherRequest>(
   workOf: (context: StepContext) => Promise<TeacherWork<Request>>,
   plan: GenerationPlan,
 ): Promise<void> {
-  await confirmCost(context, plan);
-  const { limit, spent, currency = '' } = plan;
+  const { requests, estimate, limit, spent, currency = '' } = plan;
+  await confirmPayment(context, { requests, likely: estimate.cost, most: estimate.maximumCost });
   const asked = await withServedTeacher(context, async (served) =>
     askChunks(served, await workOf(served), {
-      ...{ from: 0, chunks: plan.chunks, chunkSize: plan.chunkSize, requests: plan.requests },
+      ...{ from: 0, chunks: plan.chunks, chunkSize: plan.chunkSize, requests },
       allowance: limit === undefined ? undefined : limit - spent,
       attempts: attemptsOf(context),
     }),
   );
   if (asked.left === undefined || plan.whenReached === 'finish') return;
   throw new OutOfBudget({ limit: limit ?? 0, spent: spent + asked.cost + asked.left.cost, currency });
-}
-
-/** Before the first request of a step to a teacher that is paid. */
-async function confirmCost(context: StepContext, { requests, estimate, currency }: GenerationPlan): Promise<void> {
-  if (requests === 0 || context.confirmCost === undefined || (await teacherPrice(context)) === undefined) return;
-  const cost = currency === undefined ? undefined : { likely: estimate.cost, most: estimate.maximumCost, currency };
-  await context.confirmCost({ requests, cost });
 }
 
 /** A server that was started here is started anew rather than waited for. */

@@ -37,6 +37,8 @@ import { agreementFile, sortIntoTypes, sortWith } from '../question-types.ts';
 import { outcomeOf, type StepContext } from '../step-context.ts';
 import { stepDirectory } from '../step-directory.ts';
 import { type AskTeacher, teacherIdentity, withTeacher } from '../teacher.ts';
+import type { PlannedRequests } from '../teacher-price.ts';
+import { planDiscovery } from './plan-discovery.ts';
 import type { DiscoverOutcome } from './results.ts';
 import {
   approveTypeList,
@@ -72,8 +74,9 @@ export async function discover(context: StepContext, given?: TypesApproval): Pro
   const evaluated = await finishedStep(run, round, 'evaluate');
   const answers = await readAnswers(evaluated.directory);
   const before = await listsBefore(context);
-  if (given === undefined) await confirmOtherRequests(context, ['discovery', 'sorting']);
-  const done = await propose(context, answers, before);
+  const kinds = given === undefined ? (['discovery', 'sorting'] as const) : (['sorting'] as const);
+  const agreed = await confirmOtherRequests(context, kinds);
+  const done = await propose(agreed, answers, before);
   const { proposed = 0 } = done.manifest.metrics;
 
   if (proposed > 0) {
@@ -87,8 +90,8 @@ export async function discover(context: StepContext, given?: TypesApproval): Pro
     }
   }
   const lists = await readTypeLists(run, round);
-  const kappa = await sortAll(context, lists, { twice: proposed > 0 });
-  await joinShards(context);
+  const kappa = await sortAll(agreed, lists, { twice: proposed > 0 });
+  await joinShards(agreed);
   return {
     ...outcomeOf(done),
     types: lists.at(-1)?.types.length ?? 0,
@@ -152,7 +155,8 @@ async function propose(context: StepContext, answers: readonly EvaluatedQuestion
     work: async () => {
       if (read.length === 0) return { outputs: [], metrics: { proposed: 0 } };
       const questions = read.map(textOf);
-      const found = await withProposals(context, prompts.discover, (ask) =>
+      const planned = () => planDiscovery(prompts, config.questionTypes, questions, known);
+      const found = await withProposals(context, { ...prompts.discover, planned }, (ask) =>
         discoverTypes({
           questions,
           known,
@@ -232,7 +236,7 @@ const keptSchema = z.object({ key: z.string(), reply: z.string() });
 /** Gives the work a teacher that is asked for types, each request once. Replies that can't be read are asked for again. */
 async function withProposals<R>(
   context: StepContext,
-  { temperature, maximumTokens }: PromptTemplate,
+  { temperature, maximumTokens, planned }: PromptTemplate & { planned: () => PlannedRequests },
   work: (ask: AskForTypes) => Promise<R>,
 ): Promise<R> {
   const { config, run, signal } = context;
@@ -264,7 +268,7 @@ async function withProposals<R>(
           }
           return refuseNoTypes(attempts);
         }),
-      'question-types',
+      { purpose: 'question-types', planned },
     );
   } finally {
     await replies.close();

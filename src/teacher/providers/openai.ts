@@ -11,12 +11,6 @@ export const openai: TeacherProvider = {
   connect: async (settings, work) => work(openaiClient(settings)),
 };
 
-/** A client of a server on this machine that takes no key. */
-export function localClient(baseUrl: string, { requestTimeoutSeconds }: { requestTimeoutSeconds: number }): OpenAI {
-  const apiKeyVariable = 'OPENAI_API_KEY';
-  return openaiClient({ baseUrl, requestTimeoutSeconds, apiKeyVariable }, { [apiKeyVariable]: 'none' });
-}
-
 /** @throws InputError when the key is missing */
 export function openaiClient(
   settings: ConnectionSettings,

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { parse, stringify } from 'yaml';
 import type { EvaluatedQuestion } from '../../../src/evaluation/bad-cases.ts';
+import { readScores } from '../../../src/evaluation/evaluation-files.ts';
 import type { QuestionType } from '../../../src/generation/question-type.ts';
 import { append } from '../../../src/round/append/append.ts';
 import { classify } from '../../../src/round/classify/classify.ts';
@@ -123,6 +124,10 @@ describe.sequential('types are discovered', () => {
     const records = await answers(0);
     expect(typeOf(records, 'val-0-3')).toBe(types[0]?.name);
     expect(typeOf(records, 'val-1-3')).toBe('other');
+    const { measures } = await readScores(join(context.run.root, 'round-0', 'evaluate'));
+    expect(new Set(Object.keys(measures.multipleChoice?.groups['question type'] ?? {}))).toEqual(
+      new Set(types.map(({ name }) => name)),
+    );
     const { errorByType } = await classify(inRound(0));
     expect(Object.keys(errorByType).sort()).toEqual([types[0]?.name, 'other'].sort());
     expect(await evaluate(inRound(0))).toMatchObject({ reused: true });
