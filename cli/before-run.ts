@@ -99,7 +99,7 @@ export function confirmation(
     const price = `${config.teacher.model}: ${describeCost(expected)}`;
     clear();
     if (agreed === undefined) agreed = agree(price, options);
-    else await agreed.then(() => void process.stderr.write(`${price}\n`));
+    else await agreed.then(() => say(price));
     return agreed;
   };
 }

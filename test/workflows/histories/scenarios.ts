@@ -244,6 +244,16 @@ export const scenarios: Scenario[] = [
     },
   ),
   aRun(
+    'run-with-teacher-elsewhere',
+    { rounds: 0 },
+    {
+      activities: (queue) => ({
+        ...fakeActivities(planOn(queue, { rounds: 0 }), []),
+        prepareData: async () => ({ seconds: 1.5, reused: false, questions: 4, images: 4, leavesTeacher: true }),
+      }),
+    },
+  ),
+  aRun(
     'run-given-up',
     { failedStep: { waitHours: 1 } },
     {
