@@ -51,7 +51,7 @@ describe('the table of steps', () => {
         'evaluate',
         'evaluateShard',
       ],
-      ...['finetune', 'merge', 'prepareData'],
+      ...['finetune', 'merge', 'prepareData', 'select'],
     ]);
   });
 
