@@ -12,6 +12,8 @@ export interface SummaryWriter {
 const MAXIMUM_QUEUE = 10;
 const FLUSH_MILLISECONDS = 120_000;
 
+let opened = 0;
+
 /** Opens a new event file in `directory`, which is made if need be. */
 export function summaryWriter(directory: string): SummaryWriter {
   const binding = nativeBinding();
@@ -26,7 +28,7 @@ export function summaryWriter(directory: string): SummaryWriter {
   const [resource] = binding.executeOp(
     'SummaryWriter',
     // Named alike, two writers would be one.
-    [{ name: 'shared_name', type: binding.TF_ATTR_STRING, value: directory }],
+    [{ name: 'shared_name', type: binding.TF_ATTR_STRING, value: `${directory}#${opened++}` }],
     [],
     1,
   );
