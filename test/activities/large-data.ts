@@ -73,7 +73,11 @@ function writeText(file: string, pieces: Iterable<string>): Promise<void> {
 function* manyQuestions(known: object[], count: number): Generator<string> {
   for (let at = 0; at < count; at += 1000) {
     const some = Array.from({ length: Math.min(1000, count - at) }, (_, index) =>
-      JSON.stringify({ ...known[(at + index) % known.length], question_type: 'color', question_id: `q-${at + index}` }),
+      JSON.stringify({
+        ...known[(at + index) % known.length],
+        question_type: 'attribute_recognition',
+        question_id: `q-${at + index}`,
+      }),
     );
     yield `${at === 0 ? '[' : ','}${some.join(',\n')}`;
   }

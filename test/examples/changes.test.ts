@@ -156,7 +156,17 @@ test('the step runs in the round of the workflow, and as a command', async () =>
   const counts: { requested: number; accepted: number }[] = Object.values(JSON.parse(audit));
   expect(counts.reduce((sum, { requested }) => sum + requested, 0)).toBe(6);
   await rm(directory, { recursive: true });
-  const printed = await copy.runProgram('cli/main.ts', 'audit', '--config', config, '--run', 'tiny', '--round', '1');
+  const printed = await copy.runProgram(
+    'cli/main.ts',
+    'audit',
+    '--config',
+    config,
+    '--run',
+    'tiny',
+    '--round',
+    '1',
+    '--takeover',
+  );
   expect(printed).toMatch(/^audit done in .*\n {2}questionTypes: \d/);
   expect(await readFile(join(directory, 'audit.json'), 'utf8')).toBe(audit);
 });

@@ -55,7 +55,7 @@ const reviewed: Record<string, Record<string, string>> = {
   'src/round/read-datasets.ts': { 'officialFiles.folder': own, name: listed },
   'src/round/merge/merge.ts': { name: listed },
   'src/round/publish.ts': { name: listed },
-  'src/round/report/read-round.ts': { name: listed },
+  'src/round/report/read-times.ts': { name: listed },
   'src/round/report/report-runs.ts': { name: listed },
   'src/trainer/jobs/vision/image-cache.ts': { name: listed },
   'src/trainer/jobs/finetune/checkpoint.ts': { name: listed },
