@@ -81,18 +81,16 @@ function widthOf(text: string): number {
 /** A text broken between words to a width; a word that is longer, such as a path, within the word. */
 function folded(text: string, width: number): string {
   if (widthOf(text) <= width) return text;
-  const lines: string[] = [];
-  for (const paragraph of text.split('\n')) {
-    let line = '';
-    for (const word of paragraph.split(' ').flatMap((whole) => pieces(whole, width))) {
-      if (line !== '' && line.length + 1 + word.length > width) {
-        lines.push(line);
-        line = word;
-      } else line = line === '' ? word : `${line} ${word}`;
-    }
-    lines.push(line);
-  }
-  return lines.join('\n');
+  return text
+    .split('\n')
+    .map((paragraph) =>
+      paragraph
+        .split(' ')
+        .flatMap((word) => pieces(word, width))
+        .join(' '),
+    )
+    .map((paragraph) => wrapped(paragraph, width, 0))
+    .join('\n');
 }
 
 function pieces(word: string, width: number): string[] {

@@ -35,6 +35,18 @@ export function withInstruction(question: string, instruction: string | undefine
   return instruction === undefined ? question : `${question}\n${instruction}`;
 }
 
+/** A question whose choices are ranked: as it is asked, what every answer starts with, and an answer for each choice. */
+export function rankedQuestion(
+  question: string,
+  choices: readonly string[],
+): { question: string; answerStart: string; answers: string[] } {
+  return {
+    question: listedQuestion(question, choices),
+    answerStart: ANSWER_START,
+    answers: choices.map((_, index) => answerStem(choices, index)),
+  };
+}
+
 /** The answer as far as choices are ranked by it: `The answer is (A) cat`. */
 export function answerStem(choices: readonly string[], choice: number): string {
   return `${ANSWER_START} ${choiceText(choices, choice)}`;

@@ -12,7 +12,7 @@ import {
   readAskedAokvqa,
 } from '../../datasets/aokvqa.ts';
 import { imageFolder } from '../../datasets/image-folder.ts';
-import { ANSWER_START, answerStem, listedQuestion } from '../../datasets/question-text.ts';
+import { listedQuestion, rankedQuestion } from '../../datasets/question-text.ts';
 import type { AokvqaPredictions } from '../aokvqa-predictions.ts';
 import { badCasePrompt, type EvaluatedQuestion, isRight } from '../bad-cases.ts';
 import { type AnsweredQuestion, type Benchmark, type Measures, requireImageFolder } from './benchmark.ts';
@@ -48,9 +48,7 @@ export const aokvqa: Benchmark<Question> = {
   },
 
   ask: ({ question, choices }, mode) => ({
-    question: listedQuestion(question, choices),
-    answerStart: ANSWER_START,
-    answers: choices.map((_, index) => answerStem(choices, index)),
+    ...rankedQuestion(question, choices),
     ...(mode === 'generated' && {
       generate: { question: listedQuestion(question), maximumNewTokens: MAXIMUM_NEW_TOKENS },
     }),

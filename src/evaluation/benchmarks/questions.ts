@@ -11,7 +11,7 @@ import { InputError } from '../../core/input-error.ts';
 import { joinInside } from '../../core/inside.ts';
 import { countBy } from '../../core/records.ts';
 import { type OwnQuestion, readOwnQuestions } from '../../datasets/own-questions.ts';
-import { ANSWER_START, answerStem, listedQuestion, withInstruction } from '../../datasets/question-text.ts';
+import { listedQuestion, rankedQuestion, withInstruction } from '../../datasets/question-text.ts';
 import { badCasePrompt, type EvaluatedQuestion, isRight } from '../bad-cases.ts';
 import { type MetricName, type MetricSettings, metricOf, referencesProblem } from '../metrics/index.ts';
 import {
@@ -69,13 +69,7 @@ export const questions: Benchmark<Question> = {
   },
 
   ask({ question, choices, metric, instruction }) {
-    if (choices !== undefined) {
-      return {
-        question: listedQuestion(question, choices),
-        answerStart: ANSWER_START,
-        answers: choices.map((_, index) => answerStem(choices, index)),
-      };
-    }
+    if (choices !== undefined) return rankedQuestion(question, choices);
     const words = listedQuestion(withInstruction(question, instruction));
     const generate = { question: words, maximumNewTokens: metricOf(metric).maximumNewTokens };
     return { question: words, answerStart: '', answers: [], generate };

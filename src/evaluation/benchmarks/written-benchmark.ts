@@ -9,7 +9,7 @@ import { InputError } from '../../core/input-error.ts';
 import { joinInside } from '../../core/inside.ts';
 import { imageFolder } from '../../datasets/image-folder.ts';
 import type { ImageOfQuestion } from '../../datasets/own-questions.ts';
-import { ANSWER_START, answerStem, LETTERS, listedQuestion } from '../../datasets/question-text.ts';
+import { LETTERS, rankedQuestion } from '../../datasets/question-text.ts';
 import {
   type AnsweredQuestion,
   type Benchmark,
@@ -112,11 +112,7 @@ export function writtenBenchmark(definition: WrittenDefinition): Benchmark<Writt
       if (mode === 'generated' || choices === undefined) return written(question);
       if (isYesOrNo(choices)) return { question: words(question), answerStart: '', answers: [...choices] };
       const context = question.context === undefined ? '' : `${question.context}\n`;
-      return {
-        question: listedQuestion(`${context}${question.question}`, choices),
-        answerStart: ANSWER_START,
-        answers: choices.map((_, index) => answerStem(choices, index)),
-      };
+      return rankedQuestion(`${context}${question.question}`, choices);
     },
 
     content: ({ question, choices = [], answers, imageId }) => ({

@@ -50,10 +50,9 @@ export async function samplingWeights(context: StepContext): Promise<SamplingWei
 }
 
 async function strategyWeights(
-  context: StepContext,
+  { config, run }: StepContext,
   lineage: readonly number[],
 ): Promise<Omit<SamplingWeights, 'setAside'>> {
-  const { run, config } = context;
   const lastGood = lineage.at(-1) ?? 0;
   switch (config.sampling.strategy) {
     case 'expected-gain':
@@ -72,7 +71,7 @@ async function strategyWeights(
 /** @throws InputError, when the weights are read, for answers that were written: they have no losses */
 async function highLossWeights(run: RunDirectory, round: number): Promise<Omit<SamplingWeights, 'setAside'>> {
   const { directory: evaluated, manifest } = await finishedStep(run, round, 'evaluate');
-  const read = async () => {
+  const compute = async () => {
     const records = await readAnswers(evaluated);
     const written = records.filter((record) => lossOfRightChoice(record) === undefined).length;
     if (written > 0)
@@ -82,6 +81,11 @@ async function highLossWeights(run: RunDirectory, round: number): Promise<Omit<S
         'Choose adaptive or expected-gain',
       );
     return lossWeights(records);
+  };
+  let computed: ReturnType<typeof compute> | undefined;
+  const read = () => {
+    computed ??= compute();
+    return computed;
   };
   return {
     inputs: manifest.outputs[answersFile],

@@ -11,7 +11,7 @@ import { readJsonLines } from '../../core/read-json.ts';
 import { countBy } from '../../core/records.ts';
 import { writeJson, writeJsonLines } from '../../core/write-file.ts';
 import { type EngineSample, readEngineData } from '../../datasets/engine-data.ts';
-import { ANSWER_START, answerStem, listedQuestion } from '../../datasets/question-text.ts';
+import { rankedQuestion } from '../../datasets/question-text.ts';
 import { probabilityOfRight, rejectedByDifficulty } from '../../generation/difficulty-window.ts';
 import { type EvaluationQuestion, evaluationAnswerSchema } from '../../trainer/job-files.ts';
 import { runTrainerStep } from '../../trainer/supervisor/trainer-step.ts';
@@ -82,9 +82,7 @@ function askedSamples({ config }: StepContext, samples: readonly EngineSample[])
     samples.map(async ({ question, choices, image_id: imageId }, index) => ({
       question_id: String(index),
       image: await pool.fileOf(imageId),
-      question: listedQuestion(question, choices),
-      answerStart: ANSWER_START,
-      answers: choices.map((_, choice) => answerStem(choices, choice)),
+      ...rankedQuestion(question, choices),
     })),
   );
 }
