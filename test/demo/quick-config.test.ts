@@ -11,9 +11,9 @@ const [demo, quick] = await Promise.all(
 );
 
 test('it differs from the demo in its length alone, and in where round 0 is from', () => {
-  const { run, rounds, finetune, temporal, ...others } = quick ?? expect.fail();
+  const { rounds, finetune, temporal, ...others } = quick ?? expect.fail();
   const { round0Adapter, stepsPerEpoch, ...settings } = finetune;
-  expect([run, rounds, round0Adapter, stepsPerEpoch]).toEqual(['demo-quick', 1, 'data/demo-round-0', 520]);
+  expect([rounds, round0Adapter, stepsPerEpoch]).toEqual([1, 'data/demo-round-0', 520]);
   expect({ ...demo, ...others, finetune: { ...demo?.finetune, ...settings } }).toEqual(demo);
   expect(temporal.taskQueues).toEqual(demo?.temporal.taskQueues);
 });
