@@ -117,10 +117,6 @@ export const configSchema = z
     path: ['gate', 'serving'],
     message: "requires model.tokenBoundaries: separate: no server splits texts as the reference system's ranking does",
   })
-  .refine(({ model, gate }) => gate.serving === undefined || model.image === undefined, {
-    path: ['gate', 'serving'],
-    message: 'is not supported with model.image: only the merged model has its limits in its files',
-  })
   .meta({ title: 'MLLM-DataEngine configuration' });
 
 /** A validated configuration with all defaults filled in. */
