@@ -1,6 +1,6 @@
-/** Answers that were imported on one machine, and a round that goes on on another: by a store. */
+/** Answers that were imported on one machine, and a round that goes on elsewhere: from a store, and on Temporal. */
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { bucket, s3Server } from '../../../bench/support/s3-server.ts';
 import { loadConfig } from '../../../src/config/load-config.ts';
 import { readScores } from '../../../src/evaluation/evaluation-files.ts';
@@ -13,8 +13,10 @@ import type { StepContext } from '../../../src/round/step-context.ts';
 import type { StepName } from '../../../src/round/steps.ts';
 import { typescriptTrainer } from '../../../src/trainer/supervisor/trainer-command.ts';
 import { extensions } from '../../../workers/extensions.ts';
+import type { DataEngineResult } from '../../../workflows/messages.ts';
 import { printedBy } from '../../cli/in-this-process.ts';
 import { useS3Server } from '../../helpers/s3-server.ts';
+import { startEnvironment, type WorkflowTestEnvironment, withWorkers } from '../../workflows/environment.ts';
 import { writeOwnRun } from '../own-questions-run.ts';
 import { pretendTrainerEntry } from '../tiny-run.ts';
 import { excel, rows } from './results-of-others.ts';
@@ -55,5 +57,31 @@ describe.skipIf(s3Server === undefined)('a run in a store', () => {
     });
     expect((await readScores(gpu.evaluation)).imported).toMatchObject({ program: 'VLMEvalKit', measure: 'hit' });
     expect(await laptop.does('evaluate', evaluate)).toMatchObject({ reused: true });
+  });
+});
+
+describe('a run on Temporal', { timeout: 300_000 }, () => {
+  let environment: WorkflowTestEnvironment;
+  beforeAll(async () => {
+    environment = await startEnvironment();
+  }, 300_000);
+  afterAll(() => environment?.temporal.teardown());
+
+  test('started again, its workers take what was imported in between', async () => {
+    const { file, folder } = await writeOwnRun((config) => ({ ...config, rounds: 0 }));
+    const run = (workflowId: string): Promise<DataEngineResult> =>
+      environment.temporal.client.workflow.execute('dataEngine', {
+        ...{ taskQueue: 'data-engine', workflowId },
+        args: [{ config: file, run: 'steered' }],
+      });
+    await withWorkers(environment, trainer, async () => {
+      const before = await run('before');
+      expect(before.rounds[0]?.multipleChoice).not.toBeCloseTo(imported, 3);
+      await printedBy('evaluate', 'import', await excel(rows), '--config', file, '--run', 'steered');
+      const after = await run('after');
+      expect(after.rounds[0]?.multipleChoice).toBeCloseTo(imported, 6);
+    });
+    const scores = await readScores(join(folder, 'runs/steered/round-0/evaluate'));
+    expect(scores.imported).toMatchObject({ program: 'VLMEvalKit', results: 'model_own_result.xlsx' });
   });
 });
