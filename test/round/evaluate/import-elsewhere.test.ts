@@ -14,7 +14,7 @@ import type { StepName } from '../../../src/round/steps.ts';
 import { typescriptTrainer } from '../../../src/trainer/supervisor/trainer-command.ts';
 import { extensions } from '../../../workers/extensions.ts';
 import type { DataEngineResult } from '../../../workflows/messages.ts';
-import { printedBy } from '../../cli/in-this-process.ts';
+import { dataengine, printedBy } from '../../cli/in-this-process.ts';
 import { useS3Server } from '../../helpers/s3-server.ts';
 import { startEnvironment, type WorkflowTestEnvironment, withWorkers } from '../../workflows/environment.ts';
 import { writeOwnRun } from '../own-questions-run.ts';
@@ -77,7 +77,8 @@ describe('a run on Temporal', { timeout: 300_000 }, () => {
     await withWorkers(environment, trainer, async () => {
       const before = await run('before');
       expect(before.rounds[0]?.multipleChoice).not.toBeCloseTo(imported, 3);
-      await printedBy('evaluate', 'import', await excel(rows), '--config', file, '--run', 'steered');
+      const { address } = environment.temporal;
+      await dataengine(address, 'evaluate', 'import', await excel(rows), '--config', file, '--run', 'steered');
       const after = await run('after');
       expect(after.rounds[0]?.multipleChoice).toBeCloseTo(imported, 6);
     });
