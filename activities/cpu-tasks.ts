@@ -4,6 +4,7 @@
  */
 import { loadConfig } from '../src/config/load-config.ts';
 import { taskQueuesOf } from '../src/config/workflow-schemas.ts';
+import { afterRound } from '../src/round/after-round.ts';
 import { recordTopUp } from '../src/round/asking/chunk.ts';
 import type { GenerationPlan } from '../src/round/asking/plan.ts';
 import { approveTypes } from '../src/round/discover/discover.ts';
@@ -13,16 +14,21 @@ import { finishGeneration, startGeneration } from '../src/round/generate/generat
 import type { GenerateOutcome } from '../src/round/generate/results.ts';
 import { finishJudging, startJudging } from '../src/round/judge/judge.ts';
 import type { JudgeOutcome } from '../src/round/judge/results.ts';
+import { withNamedRun } from '../src/round/named-run.ts';
 import { notify } from '../src/round/notify.ts';
 import { withNewRun } from '../src/round/open-run.ts';
 import { ownFolders } from '../src/round/own-folders.ts';
+import type { SeenOwner } from '../src/round/owner/seen-owner.ts';
 import { requireBudget } from '../src/round/paid-teacher.ts';
 import { acceptIteration, preparePrompt } from '../src/round/prompt-optimization.ts';
+import { prune } from '../src/round/retention/prune.ts';
+import type { PruneOutcome } from '../src/round/retention/removals.ts';
 import type { StepContext } from '../src/round/step-context.ts';
 import type { StepName } from '../src/round/steps.ts';
 import type { VerifyOutcome } from '../src/round/verify/results.ts';
 import { finishVerification, startVerification } from '../src/round/verify/verify.ts';
 import type { RoundSummary } from '../workflows/inputs.ts';
+import type { PruneInput } from '../workflows/prune-input.ts';
 import { type PreparedRun, type PrepareRunInput, prepareRun, runNameOf } from './prepare-run.ts';
 import type { PromptActivities } from './prompt.ts';
 import type { ApproveTypesReference, GateReference, NotificationReference, StepReference } from './references.ts';
@@ -46,6 +52,8 @@ export interface CpuTaskActivities extends StepActivities<'cpu'>, PromptActiviti
   gate(reference: GateReference): Promise<GateOutcome>;
   /** Records that a round's discovered question types may be used. @throws InputError for a list that is none */
   approveTypes(reference: ApproveTypesReference): Promise<{ types: number }>;
+  /** Removes of a run what its config does not keep. @param input.beside the run's owner, as the worker sees it */
+  prune(input: PruneInput & { beside?: SeenOwner }): Promise<PruneOutcome>;
   /** Posts to the config's webhook. */
   notify(notification: NotificationReference): Promise<void>;
 }
@@ -83,7 +91,10 @@ export const cpuTasks: CpuTasks = {
   // A run that moves into a store is uploaded first, which may take a while.
   prepareRun,
   recordRound: ({ summary, ...reference }, host) =>
-    onRun(host, reference, (context) => writeRoundRecord(context.run, summary)),
+    onRun(host, reference, async (context) => {
+      await writeRoundRecord(context.run, summary);
+      await afterRound(context);
+    }),
   startGeneration: (reference, host) => onRun(host, reference, startGeneration, 'generate'),
   recordTopUp: ({ id, amount, ...reference }, host) =>
     onRun(host, reference, (context) => recordTopUp(context, { id, amount })),
@@ -94,6 +105,10 @@ export const cpuTasks: CpuTasks = {
   finishJudging: (reference, host) => onRun(host, reference, finishJudging, 'judge'),
   gate: ({ given, ...reference }, host) => onRun(host, reference, (context) => gate(context, given), 'gate'),
   approveTypes: ({ given, ...reference }, host) => onRun(host, reference, (context) => approveTypes(context, given)),
+  prune: ({ dryRun, beside, ...named }, { signal, extensions, settings: access }) =>
+    withNamedRun(named, { signal, extensions, access }, (run, given) =>
+      prune(run, { dryRun: dryRun === true, retention: given?.retention, beside }),
+    ),
   notify: ({ text, ...reference }, host) => onRun(host, reference, (context) => notify(context, { text })),
   acceptPrompt: (input, host) => onRun(host, input, (context) => acceptIteration(context, input)),
   async preparePromptOptimization({ config: file, dataRoot, seed, forRun, workflowId }, host) {

@@ -3,6 +3,8 @@
  */
 import { Context } from '@temporalio/activity';
 import { checkNewRun } from '../src/round/open-run.ts';
+import type { PruneInput } from '../workflows/prune-input.ts';
+import { seenOwnerOf } from './beside-owner.ts';
 import { type CpuTaskActivities, cpuTasks } from './cpu-tasks.ts';
 import { withHeartbeat } from './heartbeat.ts';
 import { lookForWorkers } from './look-for-workers.ts';
@@ -21,18 +23,28 @@ export function createCpuActivities(dependencies: ActivityDependencies): CpuActi
   const activities = Object.entries(cpuTasks).map(([name, task]) => {
     const work = task as unknown as (input: unknown, host: TaskHost) => Promise<unknown>;
     const compute = (input: unknown, options: TaskOptions) => runTask(dependencies, name, work, input, options);
-    const start = (input: unknown, claim: () => Promise<number | undefined>) =>
+    /** @param prepare what is asked of the server before, in this process */
+    const start = (prepare: () => Promise<{ input: unknown; epoch?: number | undefined }>) =>
       asActivity(() =>
         withHeartbeat(0, async (onProgress) => {
           const { cancellationSignal: signal } = Context.current();
-          return compute(input, { signal, onProgress, epoch: await claim() });
+          const { input, epoch } = await prepare();
+          return compute(input, { signal, onProgress, epoch });
         }),
       );
     // Their input names a config: there may be no run yet.
     if (name === 'prepareRun') {
-      return [name, (input: PrepareRunInput) => start(input, () => claimNewRun(input, dependencies))];
+      return [
+        name,
+        (input: PrepareRunInput) => start(async () => ({ input, epoch: await claimNewRun(input, dependencies) })),
+      ];
     }
-    if (name === 'preparePromptOptimization') return [name, (input: unknown) => start(input, async () => undefined)];
+    if (name === 'preparePromptOptimization') return [name, (input: unknown) => start(async () => ({ input }))];
+    // It takes the run from nobody.
+    if (name === 'prune') {
+      const beside = (input: PruneInput) => seenOwnerOf(input, dependencies.settings);
+      return [name, (input: PruneInput) => start(async () => ({ input: { ...input, beside: await beside(input) } }))];
+    }
     return [name, (input: StepReference) => asStep(input, dependencies, (options) => compute(input, options))];
   });
   return withParsedInputs({

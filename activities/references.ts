@@ -17,6 +17,7 @@ import {
   roundSummarySchema,
 } from '../workflows/inputs.ts';
 import { ownerReferenceSchema } from '../workflows/owner-reference.ts';
+import { pruneInputSchema } from '../workflows/prune-input.ts';
 
 const count = z.int().nonnegative();
 const id = z.string().min(1).max(1000);
@@ -113,6 +114,7 @@ const inputs: Readonly<Record<string, z.ZodType>> = {
   approveTypes: approveTypesReference,
   notify: notificationReference,
   lookForWorkers: queueReference,
+  prune: pruneInputSchema,
   evaluateShard: evaluateShardReference,
   embedShard: embedShardReference,
   askChunk: chunkReference,

@@ -44,7 +44,7 @@ export function addMergeCommand(program: Command, signal: AbortSignal): void {
         return mergePair({ base, adapter, output }, trainer, signal);
       }
       if (config === undefined) throw missingOption('--config', 'or --base, --adapter and --output');
-      const load = async () => (await import('../src/round/merge/merge.ts')).merge;
+      const load = async () => (await import('../src/round/merge/merge.ts')).mergeAgain;
       return runStepCommand('merge', load, { ...step, config }, signal);
     });
 }

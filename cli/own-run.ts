@@ -49,7 +49,7 @@ export async function ownRun<R>(
 }
 
 /** A server that can't be reached can't say that the workflow has ended. */
-async function isRunningWorkflow(owner: WorkflowOwner): Promise<boolean> {
+export async function isRunningWorkflow(owner: WorkflowOwner): Promise<boolean> {
   const { isRunning } = await import('../src/round/owner/temporal-executions.ts');
   const { ServerUnreachable } = await import('../workers/connection.ts');
   try {

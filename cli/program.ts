@@ -18,6 +18,7 @@ import { addMergeCommand } from './merge-command.ts';
 import { addModelCommands } from './model/commands.ts';
 import { addPowerCommand } from './power-command.ts';
 import { addPromptCommands } from './prompt-commands.ts';
+import { addPruneCommand } from './prune-command.ts';
 import { addRunCommands } from './run-commands.ts';
 import { addPullCommand, addReportRunsCommand } from './run-folder-commands.ts';
 import { fitted } from './say.ts';
@@ -66,6 +67,7 @@ export function createProgram(signal: AbortSignal): Command {
   addScoreCommand(program);
   addReportRunsCommand(program);
   addPullCommand(program, signal);
+  addPruneCommand(program, signal);
   addHubCommands(program, signal);
   addPromptCommands(program, signal);
   addModelCommands(program);

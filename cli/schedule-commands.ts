@@ -7,6 +7,7 @@ import type { ScheduleDescription, ScheduleOptions, ScheduleUpdateOptions } from
 import { type Command, InvalidArgumentError } from 'commander';
 import { loadConfig } from '../src/config/load-config.ts';
 import { addConfigOptions, type ConfigOptions, integer } from './options.ts';
+import { pruneSchedule } from './prune-command.ts';
 import { withClient } from './temporal-client.ts';
 
 interface ScheduleSettings extends ConfigOptions {
@@ -44,6 +45,21 @@ export function addScheduleCommands(program: Command): void {
         });
       });
   }
+  schedule
+    .command('prune <schedule-id>')
+    .description('create a schedule that removes what a run does not keep (`dataengine prune`)')
+    .requiredOption('--config <file>', 'YAML config, as the CPU workers see it')
+    .option('--run <name>', "the run (default: the config's)")
+    .option('--cron <line>', 'when, in five fields', '0 12 * * *')
+    .option('--time-zone <name>', 'of the cron line, such as Europe/Berlin (default: UTC)')
+    .addHelpText('after', '\nExample:\n  dataengine schedule prune pruning --config configs/demo.yaml --run nightly')
+    .action(async (id: string, settings: { config: string; run?: string; cron: string; timeZone?: string }) => {
+      const { temporal } = await loadConfig(settings.config, { run: settings.run });
+      await withClient(async ({ schedule }) => {
+        await schedule.create(pruneSchedule(id, { ...settings, queue: temporal.taskQueues.cpu }));
+        process.stdout.write(`${describe(await schedule.getHandle(id).describe())}\n`);
+      });
+    });
   schedule
     .command('describe <schedule-id>')
     .description('print when a schedule runs, what it has started and whether it is paused')

@@ -22,6 +22,7 @@ import {
   promptOptimizationInputSchema,
   roundInputSchema,
 } from '../../workflows/inputs.ts';
+import { pruneInputSchema } from '../../workflows/prune-input.ts';
 import { damagedJson, hostileJson } from './arbitraries.ts';
 import { type FuzzTarget, fuzzTarget } from './target.ts';
 
@@ -146,6 +147,7 @@ const workflows: [name: string, schema: z.ZodType, example: object][] = [
     promptOptimizationInputSchema,
     { config: 'configs/demo.yaml', dataRoot: 'data', seed: 1, samples: 4, forRun: 'demo' },
   ],
+  ['dataEnginePrune', pruneInputSchema, { config: 'configs/demo.yaml', run: 'demo', dataRoot: 'data', dryRun: true }],
   ['dataEngineEndpointEvaluation', endpointEvaluationInputSchema, { ...endpoint, teacherQueue: 't' }],
 ];
 
@@ -202,6 +204,7 @@ const activityInputs: Record<string, object> = {
   approveTypes: { ...step, given: { by: 'person', comment: 'good' } },
   notify: { ...step, text: 'done' },
   lookForWorkers: { ...step, queue: 'data-engine-gpu' },
+  prune: { config: 'configs/demo.yaml', run: 'demo', dryRun: true },
   evaluateShard: { ...step, set: 'validation', shard: 0 },
   embedShard: { ...step, shard: 0 },
   askChunk: { ...step, chunk: 0, purpose: 'verify', allowance: 1 },

@@ -7,6 +7,7 @@ import { loadConfig } from '../../src/config/load-config.ts';
 import { hashValue } from '../../src/core/hash.ts';
 import { isBelow } from '../../src/core/inside.ts';
 import { readManifest, runStepOnce } from '../../src/core/manifest.ts';
+import { readPruned } from '../../src/core/pruned.ts';
 import { readTextFile } from '../../src/core/read-json.ts';
 import { writeJson } from '../../src/core/write-file.ts';
 import { compareVersions } from '../../src/datasets/compare-versions.ts';
@@ -136,6 +137,14 @@ const files: Record<string, { example: unknown; read(root: string): Promise<unkn
       { measure: 'mc', id: 'b', score: 0 },
     ],
     read: (root) => readQuestionScores(join(root, 'round-0', 'evaluate')),
+  },
+  'round-0/merged/pruned.json': {
+    example: {
+      schemaVersion: 1,
+      at: '2026-01-01T00:00:00Z',
+      files: { 'a.safetensors': { sha256: 'a'.repeat(64), size: 5 } },
+    },
+    read: (root) => readPruned(join(root, 'round-0', 'merged')),
   },
   'ledger/a.jsonl': {
     example: [

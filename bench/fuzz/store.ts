@@ -9,6 +9,7 @@ import { downloadAllFolders, downloadFolder, withoutWeights } from '../../src/co
 import { openObjectCache } from '../../src/core/remote/object-cache.ts';
 import type { ObjectStore } from '../../src/core/remote/object-store.ts';
 import { ownFolder } from '../../src/core/remote/own-folder.ts';
+import { leftovers, releaseFiles, removeReleased, storedFolders } from '../../src/core/remote/prune-run.ts';
 import type { CopyOfRun } from '../../src/core/remote/run-copy.ts';
 import { syncedFiles } from '../../src/core/remote/synced-files.ts';
 import { storeRules } from '../../src/round/store-rules.ts';
@@ -76,6 +77,14 @@ async function workOn(root: string, cacheFolder: string, store: ObjectStore): Pr
   });
   await allowRefusal(() => synced.upload());
   await allowRefusal(() => commitRunFiles(copy));
+  await allowRefusal(async () => {
+    const folders = await storedFolders(store, 'demo');
+    await leftovers(store, folders);
+    for (const one of folders.filter(({ folder: name }) => name === folder)) {
+      await releaseFiles(store, one, [`${folder}/a`], { path: `${folder}/pruned.json`, text: '{}' });
+    }
+    await removeReleased(store, 'demo', Date.now());
+  });
 }
 
 async function merge(directory: string): Promise<void> {
@@ -94,13 +103,15 @@ async function validRun(root: string, cacheFolder: string): Promise<Objects> {
   await merge(join(root, folder));
   await workOn(root, cacheFolder, storeOf(objects, []));
   objects.set('runs/demo/ledger/other.jsonl', Buffer.from('{}\n'));
+  const released = { schemaVersion: 1, objects: { ['a'.repeat(64)]: 5 } };
+  objects.set('runs/demo/released.json', Buffer.from(JSON.stringify(released)));
   return objects;
 }
 
 /** Records of the run and of a step's folder; and a manifest whose hash is right. */
 function buckets(valid: Objects): fc.Arbitrary<Bucket> {
   const jsonOf = (key: string) => JSON.parse(String(valid.get(key)));
-  const records = ['runs/demo/folder.json', `runs/demo/${folder}/folder.json`];
+  const records = ['runs/demo/folder.json', `runs/demo/${folder}/folder.json`, 'runs/demo/released.json'];
   const step = jsonOf(records[1] as string);
   const manifest = jsonOf(`objects/${step.files[manifestPath].sha256}`);
   const record = fc

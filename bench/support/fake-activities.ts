@@ -121,5 +121,18 @@ export function fakeActivities(plan: RunPlan, calls: string[]): CpuActivities & 
     notify: async ({ text }) => {
       calls.push(`notify ${text}`);
     },
+    prune: async ({ run = 'demo', dryRun = false }) => {
+      calls.push('prune');
+      const removed = [{ kind: 'model' as const, files: 2, bytes: 27e9 }];
+      return {
+        run,
+        rounds: 3,
+        dryRun,
+        kept: [{ round: 2, why: 'the last good one' }],
+        needed: [],
+        removed,
+        bytes: 27e9,
+      };
+    },
   };
 }

@@ -8,6 +8,7 @@ import { finetuneSchema } from './finetune-schema.ts';
 import { gateSchema, stopSchema } from './gate-schema.ts';
 import { imageSchema } from './image-schema.ts';
 import { questionTypesSchema } from './question-types-schema.ts';
+import { retentionSchema } from './retention-schema.ts';
 import { refineSchema, samplingSchema, verifySchema } from './sample-schemas.ts';
 import { teacherSchema } from './teacher-schema.ts';
 import { notifySchema, temporalSchema } from './workflow-schemas.ts';
@@ -92,6 +93,11 @@ export const configSchema = z
     stop: stopSchema.prefault({}),
     temporal: temporalSchema.prefault({}),
     notify: notifySchema.prefault({}),
+    retention: retentionSchema
+      .optional()
+      .describe(
+        'What a run keeps (docs/retention.md). Where the section is given, each finished round removes the rest. Default: everything is kept until `dataengine prune` is called.',
+      ),
   })
   .refine(({ trainer, model }) => trainer === 'torchrun' || model.image === undefined, {
     path: ['model', 'image'],

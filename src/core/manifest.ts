@@ -6,6 +6,7 @@ import { requireFence } from './fence.ts';
 import { hashFile, hashValue } from './hash.ts';
 import { InputError } from './input-error.ts';
 import { innerPath, joinInside, sha256Text } from './inside.ts';
+import { prunedName, readPruned } from './pruned.ts';
 import { readJson } from './read-json.ts';
 import { emptyRecord } from './records.ts';
 import { setAsideFile, setAsideFolder, textIfPresent } from './set-aside.ts';
@@ -127,6 +128,8 @@ export async function runStepOnce(
   // Never over that of an attempt that has finished since.
   if (!(await writeJsonOnce(join(directory, manifestName), manifest))) throw takenOver(directory, step);
   await removeOwnStart(directory, attempt);
+  // All outputs are here again.
+  await rm(join(directory, prunedName), { force: true });
   return { manifest, skipped: false };
 }
 
@@ -241,7 +244,10 @@ export function outputFile(directory: string, output: string): string {
 
 async function findDamagedOutputs(directory: string, manifest: Manifest): Promise<string[]> {
   const damaged: string[] = [];
+  // What was removed to save space is made again when it is needed.
+  const pruned = (await readPruned(directory))?.files ?? {};
   for (const [file, hash] of Object.entries(manifest.outputs)) {
+    if (pruned[file]?.sha256 === hash) continue;
     if ((await hashIfPresent(outputFile(directory, file))) !== hash) damaged.push(file);
   }
   return damaged;

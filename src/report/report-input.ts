@@ -85,6 +85,8 @@ export interface ReportRound {
   };
   /** Question type → number of correct answers of the best earlier round, and how many of those are wrong now. */
   forgotten?: Record<string, { bestRound: number; right: number; lost: number }>;
+  /** What was removed of its merged model to save space, in words. */
+  pruned?: string | undefined;
   /** Of the finetune, in steps counted from 1. */
   lossCurve: { step: number; loss: number }[];
   /** On samples that are not trained on, where the config asks for it. */

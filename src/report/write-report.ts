@@ -2,6 +2,7 @@ import { writeFileAtomically } from '../core/write-file.ts';
 import { abilityTables, benchmarkTable, judgeTable, withoutRepeatedScores } from './benchmark-tables.ts';
 import { accuracyCharts, costChart, lossChart, timeChart } from './charts.ts';
 import { type Figure, figures } from './figures.ts';
+import { escapeHtml } from './html.ts';
 import { lineageGraph } from './lineage.ts';
 import { page } from './page.ts';
 import type { ReportRound, WriteReportInput } from './report-input.ts';
@@ -36,11 +37,25 @@ export async function writeReport(input: WriteReportInput): Promise<void> {
         body: costTables(rounds, ended) + (await figures(costFigures(rounds))),
       },
       { title: 'Settings', body: `<div class="settings">${configTable(configSummary)}</div>` },
+      ...prunedSection(rounds),
       { title: 'Lineage', body: await lineageGraph(lineage) },
     ],
     { standing, opening: verdictSection(input) },
   );
   await writeFileAtomically(output, html);
+}
+
+/** Models that the run does not keep, and how each is had again; nothing where all are there. */
+function prunedSection(rounds: readonly ReportRound[]): { title: string; body: string }[] {
+  const items = rounds.flatMap(({ round, pruned }) =>
+    pruned === undefined
+      ? []
+      : [
+          `<li>${escapeHtml(`Round ${round}: ${pruned}`)}. <code>dataengine merge --round ${round}</code> makes the same model again.</li>`,
+        ],
+  );
+  if (items.length === 0) return [];
+  return [{ title: 'Pruned', body: `<p>With the config of the run:</p><ul>${items.join('')}</ul>` }];
 }
 
 function scoreTables(rounds: readonly ReportRound[]) {

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { Config } from '../config/schema.ts';
 import { hashFile, hashValue } from '../core/hash.ts';
 import { InputError } from '../core/input-error.ts';
+import { prunedName, requireUnpruned } from '../core/pruned.ts';
 import { emptyRecord } from '../core/records.ts';
 import { familyOf } from '../model/families/index.ts';
 import type { PromptForm } from '../model/families/prompt-form.ts';
@@ -41,7 +42,7 @@ export async function baseModelHash(config: Config): Promise<string> {
 /**
  * File → SHA-256 of what a model directory is read from; folders and notes beside it are not.
  *
- * @throws InputError for a directory that can't be read or holds no weights
+ * @throws InputError for a directory that can't be read or holds no weights, or whose weights were pruned
  */
 export async function hashModelFiles(model: string): Promise<Record<string, string>> {
   const names = await readdir(model).catch((cause: NodeJS.ErrnoException) => {
@@ -50,7 +51,9 @@ export async function hashModelFiles(model: string): Promise<Record<string, stri
       { cause },
     );
   });
-  const files = names.filter((name) => /\.(safetensors|json|jinja)$/.test(name) && name !== 'manifest.json').sort();
+  await requireUnpruned(model);
+  const beside = ['manifest.json', prunedName];
+  const files = names.filter((name) => /\.(safetensors|json|jinja)$/.test(name) && !beside.includes(name)).sort();
   if (!files.some((name) => name.endsWith('.safetensors'))) {
     throw new InputError({
       file: model,

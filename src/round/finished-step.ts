@@ -1,5 +1,6 @@
 import { InputError } from '../core/input-error.ts';
 import { type Manifest, readManifest } from '../core/manifest.ts';
+import { requireUnpruned } from '../core/pruned.ts';
 import type { RunDirectory } from '../core/run-directory.ts';
 import { directoryOf } from './step-directory.ts';
 import { rowOf, type StepName } from './steps.ts';
@@ -13,7 +14,7 @@ export interface Needed {
 /**
  * The manifest of a step that must have finished.
  *
- * @throws InputError that names the command to run first
+ * @throws InputError that names the command to run first, also for weights that were pruned
  */
 export async function finishedStep(
   run: RunDirectory,
@@ -30,6 +31,7 @@ export async function finishedStep(
       remedy: `Run \`dataengine ${step} --round ${round}\` with the same config first`,
     });
   }
+  if (needed?.weights) await requireUnpruned(directory);
   return { directory, manifest };
 }
 

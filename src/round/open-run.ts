@@ -127,7 +127,10 @@ export async function withNewRun<R>(
 }
 
 /** How a run of this name will be opened. @throws InputError when the name can't be a folder's */
-export function newRunReference({ store, runsDirectory }: Config, name: string): string {
+export function newRunReference(
+  { store, runsDirectory }: Pick<Config, 'store' | 'runsDirectory'>,
+  name: string,
+): string {
   const { root } = openRunDirectory(resolve(runsDirectory), name);
   return store === undefined ? root : runUri(store, name);
 }
@@ -200,7 +203,11 @@ async function startRun<R>(
 
 /** Works on another run of the same folder of runs, or of the same store. */
 export async function withOtherRun<R>(
-  { config, signal, access }: Pick<StepContext, 'config' | 'signal' | 'access'>,
+  {
+    config,
+    signal,
+    access,
+  }: { config: Pick<Config, 'store' | 'runsDirectory' | 'cacheDirectory'> } & Pick<StepContext, 'signal' | 'access'>,
   name: string,
   work: (run: RunDirectory) => Promise<R>,
 ): Promise<R> {

@@ -7,6 +7,7 @@ import type { Config } from '../config/schema.ts';
 import { fileExists } from '../core/files.ts';
 import { InputError } from '../core/input-error.ts';
 import { joinInside } from '../core/inside.ts';
+import { requireUnpruned } from '../core/pruned.ts';
 import { readJson, readSettings } from '../core/read-json.ts';
 import type { RunDirectory } from '../core/run-directory.ts';
 import { writeFileAtomically, writeJson } from '../core/write-file.ts';
@@ -29,7 +30,8 @@ export interface ModelToPublish {
 }
 
 /** What steps write for themselves beside a merged model. */
-const stepsOwn = /^(job|manifest|started|trainer\.pid|fits-in-memory)\.json$|^trainer\.log$|\.(tmp|partial)(\/|$)/;
+const stepsOwn =
+  /^(job|manifest|started|pruned|trainer\.pid|fits-in-memory)\.json$|^trainer\.log$|\.(tmp|partial)(\/|$)/;
 /** The card of the base model, which a merged model's folder has with all other files of it. */
 const baseCardFile = 'BASE_MODEL_README.md';
 
@@ -74,6 +76,7 @@ export async function writeModelFolder(folder: string, model: ModelToPublish): P
       remedy: `Run its step ${step} first, or name another round (--round)`,
     });
   }
+  if (kind === 'model') await requireUnpruned(source);
   const base = baseModel ?? baseModelName(config);
   // The adapter's settings are written anew below.
   for (const name of kind === 'adapter' ? [adapterFile] : await modelFiles(source)) {

@@ -4,6 +4,7 @@ import { basename, join, resolve } from 'node:path';
 import { fileExists } from '../core/files.ts';
 import { InputError } from '../core/input-error.ts';
 import { readManifest } from '../core/manifest.ts';
+import { requireUnpruned } from '../core/pruned.ts';
 import type { RunDirectory } from '../core/run-directory.ts';
 import type { TokenBoundaries } from '../model/families/prompt-form.ts';
 import { nameOf } from '../serving/start-engine.ts';
@@ -45,6 +46,7 @@ export async function servedModel(path: string, round?: number): Promise<ServedM
       'Wait until its step merge is done, run `dataengine merge` with the config of the run, or `dataengine pull --weights` for a run in a store',
     );
   }
+  await requireUnpruned(directory);
   const config = await readFrozenConfig(folder);
   return {
     directory,
@@ -55,9 +57,11 @@ export async function servedModel(path: string, round?: number): Promise<ServedM
 }
 
 async function ofDirectory(folder: string, path: string): Promise<ServedModel> {
-  if (await fileExists(join(folder, 'config.json'))) return { directory: folder, name: nameOf(folder) };
-  const merged = join(folder, 'merged');
-  if (await fileExists(join(merged, 'config.json'))) return { directory: merged, name: nameOf(merged) };
+  for (const model of [folder, join(folder, 'merged')]) {
+    if (!(await fileExists(join(model, 'config.json')))) continue;
+    await requireUnpruned(model);
+    return { directory: model, name: nameOf(model) };
+  }
   if (await fileExists(join(folder, 'adapter_config.json'))) {
     throw refuse(path, 'is an adapter', 'Name the base model, and the adapter with --adapter');
   }

@@ -45,6 +45,8 @@ export interface StepRow {
   local: readonly string[];
   /** Files of its folder that an interrupted attempt resumes from, and that are of no use once it has finished. */
   resume: readonly string[];
+  /** Files of a finished step that are made again when they are needed: older rounds need not keep them. */
+  remade?: readonly string[];
   /** What it does, for the command line. */
   description: string;
   /** Its results, for the README. */
@@ -169,6 +171,7 @@ export const steps = {
     firstRound: 0,
     local: [...trainerFiles, 'mixture/'],
     resume: ['checkpoints/'],
+    remade: ['mixture/'],
     description: "finetune the adapter on the round's mixture; resumes from its checkpoint",
     writes: '`finetune/` adapter (PEFT), checkpoints, `loss.jsonl`, TensorBoard events',
     summary: ({ samples, steps, loss }: FinetuneOutcome) =>
@@ -182,6 +185,7 @@ export const steps = {
     minutes: 60,
     local: [...trainerFiles, 'model.partial/'],
     resume: ['checkpoints/'],
+    remade: ['*.safetensors'],
     description: 'merge the adapter into the base model',
     writes: '`merged/` model directory (Hugging Face), checked against base + adapter',
     summary: ({ parity }: MergeOutcome) => `parity ${scientific(parity)}`,

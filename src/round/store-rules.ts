@@ -46,6 +46,12 @@ export const storeRules: RunRules = {
   syncedFolders: [ledgerFolderName],
 };
 
+/** Whether a file of a finished step's folder is made again when it is needed. Path: relative to that folder. */
+export function isRemade(folder: string, path: string): boolean {
+  const { remade = [] } = rows.find((row) => isOfStep(row, folder)) ?? {};
+  return remade.some((pattern) => matches(path, pattern));
+}
+
 function stepFiles(folder: string): StepFiles {
   const { local, resume }: Pick<StepRow, 'local' | 'resume'> = rows.find((row) => isOfStep(row, folder)) ?? {
     local: [],

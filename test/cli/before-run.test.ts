@@ -54,7 +54,9 @@ test('the price is said before the run is started, and agreed to with --yes wher
   expect(asked.code).toBe(2);
   const agreed = await dataengine('run', '--config', config, '--yes');
   expect(agreed.errors).toContain('No Temporal server can be reached');
-  expect(agreed.errors).toContain("Checked by the run's first step, not here: space on the disk; the teacher’s key");
+  expect(agreed.errors).toContain(
+    "Checked by the run's first step, not here: whether this version can continue the run; space on the disk; the teacher’s key",
+  );
 }, 60_000);
 
 test('a teacher that is free has no price', async () => {

@@ -58,6 +58,13 @@ export const elsewhere: Record<string, string> = {
   'dataengine evaluate --benchmark mmbench --file mmbench_dev_20230712.tsv --endpoint http://127.0.0.1:8000/v1 --model-name my-model --temporal':
     'test/workflows/endpoint-evaluation.test.ts',
   'dataengine power --difference 2.5 --seed-deviation 2.9': 'test/cli/power-command.test.ts',
+  'dataengine merge --config configs/demo.yaml --round 1': 'test/round/retention/prune.test.ts',
+  'dataengine prune runs/nightly --dry-run': 'test/cli/prune-command.test.ts',
+  'dataengine prune runs/nightly': 'test/cli/prune-command.test.ts',
+  'dataengine schedule prune pruning --config configs/demo.yaml --run nightly --cron "0 12 * * *"':
+    'test/workflows/prune.test.ts',
+  'npx dataengine temporal workflow start --type dataEnginePrune --task-queue data-engine --workflow-id prune-nightly --input \'{"config":"configs/demo.yaml","run":"nightly","dryRun":true}\'':
+    'test/security/codec-commands.test.ts',
   'dataengine power --difference 2 --disagreement 15': 'test/cli/power-command.test.ts',
   'dataengine describe-images --config my-facts.yaml': 'test/round/describe-images.test.ts',
   'dataengine data split questions.csv --images photos --output split --validation 0.1 --test 0.1':

@@ -119,6 +119,17 @@ test.each(modes)('the evaluation of a server is started %s', async (_, withCodec
   );
 });
 
+test.each(modes)('a run is pruned %s', async (_, withCodec) => {
+  await running(fakeActivities(planOn('data-engine'), []), async () => {
+    const start = 'temporal workflow start --type dataEnginePrune --task-queue data-engine';
+    const input = '{"config":"configs/demo.yaml","run":"nightly","dryRun":true}';
+    await type(`${start} --workflow-id prune-nightly --input '${input}'`, withCodec);
+    const outcome = await world.client.workflow.getHandle('prune-nightly').result();
+    expect(outcome).toMatchObject({ run: 'nightly', dryRun: true });
+    await expectInput('workflow', 'prune-nightly', withCodec);
+  });
+});
+
 test.each(modes)('discovered question types are approved %s', async (_, withCodec) => {
   const plan = planOn('data-engine', { rounds: 0, discovery: { timeoutHours: 1 } });
   await running(fakeActivities(plan, []), async () => {

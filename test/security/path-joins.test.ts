@@ -54,6 +54,11 @@ const reviewed: Record<string, Record<string, string>> = {
   'src/round/evaluate/evaluate.ts': { file: own },
   'src/round/read-datasets.ts': { 'officialFiles.folder': own, name: listed },
   'src/round/merge/merge.ts': { name: listed },
+  'src/round/retention/needed-by-others.ts': {
+    'entry.name': listed,
+    value: "only compared with the run's folder; no file is opened",
+  },
+  'src/round/retention/plan-on-disk.ts': { 'entry.name': listed },
   'src/round/publish.ts': { name: listed },
   'src/round/report/read-times.ts': { name: listed },
   'src/round/report/report-runs.ts': { name: listed },

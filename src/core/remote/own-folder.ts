@@ -115,6 +115,8 @@ export async function ownFolder(copy: CopyOfRun, folder: string): Promise<OwnFol
   };
 
   const save: OwnFolder['save'] = async ({ always = false } = {}) => {
+    // Nothing has been started anew: the result stands.
+    if (last?.record.state === 'finished' && (await readManifest(directory)) !== undefined) return;
     const progress = await progressSoFar();
     if (!always && progress === savedProgress) return;
     const before = last;

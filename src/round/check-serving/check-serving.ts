@@ -30,6 +30,7 @@ import {
   requireEvaluationSet,
 } from '../evaluation-sets.ts';
 import { finishedStep } from '../finished-step.ts';
+import { mergedModel, wholeMergedModel } from '../merge/whole-model.ts';
 import { requireServeCommand } from '../serve.ts';
 import { outcomeOf, type StepContext } from '../step-context.ts';
 import { stepDirectory } from '../step-directory.ts';
@@ -57,7 +58,7 @@ export async function checkServing(context: StepContext): Promise<CheckServingOu
   const { serve } = config.evaluate;
   if (settings === undefined) throw notAskedFor(run.root);
   const adapter = await finishedStep(run, round, 'finetune', { weights: true });
-  const merged = await finishedStep(run, round, 'merge', { weights: true });
+  const merged = await mergedModel(context);
   const directory = stepDirectory(run, round, 'check-serving');
   const formats = evaluationNumberFormats(config);
   const tolerance =
@@ -82,6 +83,7 @@ export async function checkServing(context: StepContext): Promise<CheckServingOu
       ...inputsOfTrainer(config, config.trainer),
     },
     work: async () => {
+      await wholeMergedModel(context);
       const [first, ...others] = ways;
       const trained = await answersOf(first, asking);
       const comparisons: Comparison[] = [];

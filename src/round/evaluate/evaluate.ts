@@ -29,6 +29,7 @@ import { judge } from '../judge/judge.ts';
 import { readJudged } from '../judge/results.ts';
 import { isJudged, judges } from '../judge/work.ts';
 import { contentSettings, type LoopQuestion } from '../loop-questions.ts';
+import { mergedModel, wholeMergedModel } from '../merge/whole-model.ts';
 import { questionTypesOf } from '../question-types.ts';
 import { writeScores } from '../score-questions.ts';
 import { itemsOfShard, requireShard } from '../shards.ts';
@@ -62,10 +63,10 @@ export async function evaluateShard(
   context: StepContext,
   { set: name, shard }: { set: string; shard: number },
 ): Promise<EvaluateShardOutcome> {
-  const { config, run, round } = context;
+  const { config, run } = context;
   const set = requireEvaluationSet(config, run, name);
   if ((await importedAnswers(context, set)) !== undefined) return { seconds: 0, reused: true, questions: 0 };
-  const merged = await finishedStep(run, round, 'merge', { weights: true });
+  const merged = await mergedModel(context);
   const questions = await readEvaluationSet(set, extractedImagesFolder(run));
   const { shards: count } = config.evaluate;
   const all = askQuestions(set, questions);
@@ -74,6 +75,7 @@ export async function evaluateShard(
     context,
     directory: evaluationShardDirectory(context, { set: name, shard }),
     model: merged.directory,
+    openModel: () => wholeMergedModel(context),
     modelFiles: merged.manifest.outputs,
     asked,
     inputs: { questions: await hashQuestions(set), shard, count },
@@ -92,7 +94,7 @@ export async function evaluateShard(
  */
 export async function joinShards(context: StepContext): Promise<EvaluateOutcome> {
   const { config, run, round } = context;
-  const merged = await finishedStep(run, round, 'merge');
+  const merged = await mergedModel(context);
   const directory = stepDirectory(run, round, 'evaluate');
   const sets = evaluationSets(config, run);
   const shards: Record<string, unknown> = emptyRecord();

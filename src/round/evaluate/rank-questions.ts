@@ -14,6 +14,7 @@ export async function rankQuestions({
   context,
   directory,
   model,
+  openModel,
   modelFiles,
   asked,
   batchSize,
@@ -25,6 +26,8 @@ export async function rankQuestions({
   context: TrainerContext;
   directory: string;
   model: string;
+  /** Called before the model is read: not where the answers are there already. */
+  openModel?: () => Promise<unknown>;
   /** File → SHA-256 of the model directory. */
   modelFiles: Record<string, string>;
   asked: readonly EvaluationQuestion[];
@@ -40,6 +43,7 @@ export async function rankQuestions({
     step: 'evaluate-shard',
     inputs: { model: modelFiles, asked: hashAsked(asked), computeDtype, weightDtype, ...inputs },
     prepare: async () => {
+      await openModel?.();
       const questions = join(directory, questionsFile);
       await writeJsonLines(questions, asked);
       return {

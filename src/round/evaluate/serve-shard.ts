@@ -38,6 +38,7 @@ export async function answerByServer({
   context,
   directory,
   model,
+  openModel,
   modelFiles,
   asked,
   blind,
@@ -46,6 +47,8 @@ export async function answerByServer({
   context: StepContext;
   directory: string;
   model: string;
+  /** Called before the model is read: not where the answers are there already. */
+  openModel: () => Promise<unknown>;
   /** File → SHA-256 of the model directory. */
   modelFiles: Record<string, string>;
   asked: readonly EvaluationQuestion[];
@@ -66,8 +69,9 @@ export async function answerByServer({
       ...{ version: servedVersion, model: modelFiles, asked: hashAsked(asked), exif },
       serve: { name, command: command.command },
     },
-    work: () =>
-      withServer({ ...command, model, directory, signal: context.signal }, async ({ url, signal }) => {
+    work: async () => {
+      await openModel();
+      return withServer({ ...command, model, directory, signal: context.signal }, async ({ url, signal }) => {
         // A server on this machine that was started here gets no key.
         const client = endpointClient({ url, requestTimeoutSeconds }, { ...usualWorkerSettings(), secrets: [] });
         const endpoint = await identifyEndpoint(client, { url, serve: name, blind, signal });
@@ -86,7 +90,8 @@ export async function answerByServer({
         });
         await writeJsonLines(join(directory, lossesFile), answers);
         return { outputs: [lossesFile, servedFile], metrics: { questions: asked.length } };
-      }),
+      });
+    },
   });
 }
 

@@ -1,6 +1,10 @@
 import { existsSync } from 'node:fs';
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { hashFile } from '../../core/hash.ts';
+import { InputError } from '../../core/input-error.ts';
+import { joinInside } from '../../core/inside.ts';
+import { type Pruned, readPrunedRecord } from '../../core/pruned.ts';
 import { writeAskingFiles } from '../../model/files/asking-files.ts';
 import { modelFiles, replace } from '../../model/files/model-directory.ts';
 import { runTrainerStep } from '../../trainer/supervisor/trainer-step.ts';
@@ -18,9 +22,23 @@ const paritySamples = 4;
 export const parityTolerance = 1e-3;
 
 /**
- * Merges the round's adapter into the base model: `round-<k>/merged/` is a model directory in Hugging Face's format.
+ * Merges the round's adapter into the base model: `round-<k>/merged/` is a model directory in Hugging Face's format. One that
+ * was merged and pruned counts as done.
  */
-export async function merge(context: StepContext): Promise<MergeOutcome> {
+export function merge(context: StepContext): Promise<MergeOutcome> {
+  return mergeOnce(context, undefined);
+}
+
+/**
+ * The same for a person who asks for the model: one that was pruned is made again.
+ *
+ * @throws InputError when base model and adapter do not give the same bytes as before
+ */
+export async function mergeAgain(context: StepContext): Promise<MergeOutcome> {
+  return mergeOnce(context, await readPrunedRecord(stepDirectory(context.run, context.round, 'merge')));
+}
+
+async function mergeOnce(context: StepContext, pruned: Pruned | undefined): Promise<MergeOutcome> {
   const { config, run, round } = context;
   const finetuned = await finishedStep(run, round, 'finetune', { weights: true });
   const directory = stepDirectory(run, round, 'merge');
@@ -29,6 +47,7 @@ export async function merge(context: StepContext): Promise<MergeOutcome> {
     context,
     directory,
     step: 'merge',
+    redo: pruned !== undefined,
     inputs: {
       version: mergeVersion,
       model: await baseModelHash(config),
@@ -56,6 +75,7 @@ export async function merge(context: StepContext): Promise<MergeOutcome> {
     },
     finish: async ({ metrics }) => {
       await writeAskingFiles(partial);
+      if (pruned !== undefined) await requireSame(partial, pruned);
       const files = await modelFiles(partial);
       for (const name of await readdir(partial)) await replace(join(partial, name), join(directory, name));
       await rm(partial, { recursive: true });
@@ -63,4 +83,16 @@ export async function merge(context: StepContext): Promise<MergeOutcome> {
     },
   });
   return { ...outcomeOf(done), parity: done.manifest.metrics.maximumDifference ?? 0 };
+}
+
+/** The round's scores are of the model that was pruned. */
+async function requireSame(folder: string, { files }: Pruned): Promise<void> {
+  for (const [name, { sha256 }] of Object.entries(files)) {
+    if ((await hashFile(joinInside(folder, name))) === sha256) continue;
+    throw new InputError({
+      file: folder,
+      problem: `${name} is not what it was before it was pruned: the base model or the program has changed`,
+      remedy: 'Restore them; or remove the folder of the step, and the round is merged and evaluated anew',
+    });
+  }
 }

@@ -21,9 +21,11 @@ export interface Claim {
   takeover: boolean;
   /** Whether the claimant is an execution that the server still runs. */
   isCurrent(): Promise<boolean>;
-  /** Whether another workflow runs: its own cluster says so, and one that can't be asked does. */
-  isRunning(owner: WorkflowOwner): Promise<boolean>;
+  isRunning: IsRunning;
 }
+
+/** Whether another workflow runs: its own cluster says so, and one that can't be asked does. */
+export type IsRunning = (owner: WorkflowOwner) => Promise<boolean>;
 
 /**
  * Takes a run for a claimant, unless it has it.
@@ -60,7 +62,7 @@ async function requireClaim(place: OwnerPlace, before: RunOwner | undefined, cla
     });
   }
   if (takeover || before.kind === 'nobody') return;
-  if (!(await works(place, before, claim))) return;
+  if (!(await works(place, before, claim.isRunning))) return;
   throw new NotOwner({
     file: place.file,
     problem: `${describeOwner(before)} works on this run, or can't be asked whether it does`,
@@ -70,10 +72,11 @@ async function requireClaim(place: OwnerPlace, before: RunOwner | undefined, cla
   });
 }
 
-async function works(
-  { root }: OwnerPlace,
+/** Whether an owner works on its run, or can't be asked whether it does. */
+export async function works(
+  { root }: Pick<OwnerPlace, 'root'>,
   owner: Exclude<RunOwner, { kind: 'nobody' }>,
-  { isRunning }: Claim,
+  isRunning: IsRunning,
 ): Promise<boolean> {
   if (owner.kind === 'process') return isRunningProcess(owner);
   if (root !== undefined && (await hasEnded(root, owner.cluster))) return false;

@@ -1,6 +1,5 @@
 /** The table of what is checked before a run starts. A check is a row here. */
-import { statfs } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { fileExists } from '../../core/files.ts';
 import { configError, InputError } from '../../core/input-error.ts';
 import { readQuestionTypes } from '../../generation/question-types.ts';
@@ -14,14 +13,14 @@ import { isJudged, judgeTools } from '../judge/work.ts';
 import { readLoopQuestions } from '../loop-questions.ts';
 import { asksTeacher } from '../paid-teacher.ts';
 import { generationPromptFile, readGenerationPrompt, readShortAnswerPrompt } from '../prompt-file.ts';
-import { stepDirectory } from '../step-directory.ts';
-import type { StepName } from '../steps.ts';
 import { refuseUnknownPrice, teacherOf } from '../teacher.ts';
 import { verifies } from '../verify/verify.ts';
 import { verificationTemplates } from '../verify/work.ts';
 import type { PreflightCheck, PreflightContext } from './check.ts';
+import { requireDiskSpace, roundsToCome } from './disk-space.ts';
+import { checkEarlierWork } from './earlier-work.ts';
 import { describeGate } from './gate-reach.ts';
-import { modelBytes, requireImageModel, requireWholeModel } from './model-directory.ts';
+import { requireImageModel, requireWholeModel } from './model-directory.ts';
 import { isReached, requireKey, requireKnownModel } from './teacher-server.ts';
 
 const makesSamples = ({ config }: PreflightContext) => config.rounds > 0;
@@ -143,10 +142,15 @@ export const preflightChecks: readonly PreflightCheck[] = [
     find: async (context) => describeGate(context.config, await questionsIn(context)),
   },
   {
+    what: 'whether this version can continue the run',
+    known: 'worker',
+    find: ({ run }) => checkEarlierWork(run),
+  },
+  {
     what: 'space on the disk',
     known: 'worker',
     steps: ['prepare-data', 'finetune', 'merge'],
-    find: requireSpace,
+    find: async (context, step) => void (await requireDiskSpace(context, await roundsToCome(context, step))),
   },
   {
     what: 'the teacher’s key',
@@ -228,36 +232,4 @@ async function requirePool(context: PreflightContext): Promise<string[]> {
     : [
         `The pool has ${free} free images, and ${config.rounds} rounds of ${requests} requests would use ${wanted}: requests end with them.`,
       ];
-}
-
-/** A checkpoint keeps the adapter and its optimizer's state; what is merged is as large as the model. */
-async function requireSpace({ config, run }: PreflightContext, step?: StepName): Promise<undefined> {
-  const size = await modelBytes(config.model.path);
-  if (size === 0) return;
-  const left: number[] = [];
-  for (let round = 0; round <= config.rounds; round += 1) {
-    if (!(await fileExists(join(stepDirectory(run, round, 'merge'), 'manifest.json')))) left.push(round);
-  }
-  // A step by hand makes one; of a run in a store, finished rounds need not be on this disk.
-  if (step !== undefined || run.stored !== undefined) left.splice(1);
-  const needed = size * left.length;
-  const free = await freeBytes(run.root);
-  if (free === undefined || free >= needed) return;
-  throw configError(
-    'runsDirectory',
-    `${gigabytes(free)} GB are free at ${run.root}, and the merged models of ${left.length} rounds take ${gigabytes(needed)}`,
-    'Free some space, or name a folder on another disk',
-  );
-}
-
-async function freeBytes(folder: string): Promise<number | undefined> {
-  for (let place = folder; ; place = dirname(place)) {
-    const found = await statfs(place).catch(() => undefined);
-    if (found !== undefined) return found.bavail * found.bsize;
-    if (dirname(place) === place) return undefined;
-  }
-}
-
-function gigabytes(bytes: number): string {
-  return (bytes / 1e9).toFixed(bytes < 1e9 ? 3 : 1);
 }

@@ -3,6 +3,7 @@ import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Config } from '../../config/schema.ts';
 import { InputError } from '../../core/input-error.ts';
+import { requireUnpruned } from '../../core/pruned.ts';
 import { readModelDirectory } from '../../model/files/model-directory.ts';
 import { isBuiltInFamily } from '../base-model.ts';
 
@@ -18,6 +19,7 @@ export async function requireWholeModel(config: Config): Promise<undefined> {
     const remedy = 'Check model.path, or download the model: `dataengine pull --help`, `dataengine setup --help`';
     throw new InputError({ file: path, problem, remedy }, { cause });
   });
+  await requireUnpruned(path);
   const has = (choices: readonly string[]) => choices.some((name) => names.includes(name));
   const isBuiltIn = names.includes('config.json') ? await isBuiltInFamily(config) : config.trainer === 'tensorflow';
   const missing = [

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import type { Config } from '../../config/schema.ts';
 import { joinInside } from '../../core/inside.ts';
 import type { Manifest } from '../../core/manifest.ts';
+import { describePruned, readPruned } from '../../core/pruned.ts';
 import type { RunDirectory } from '../../core/run-directory.ts';
 import { answerWords } from '../../datasets/engine-data.ts';
 import type { ImageFolder } from '../../datasets/image-folder.ts';
@@ -58,6 +59,7 @@ export async function readReportRound(
     lossCurve: await readLossCurve(run, round),
     validationLosses: await readValidationLosses((await finishedStep(run, round, 'finetune')).directory),
     serving: await readServing(run, round),
+    pruned: await readPrunedModel(run, round),
     ...(await readGateFigures(run, round)),
     ...(await readDataFigures(context, round)),
     cost: costOf(round),
@@ -129,6 +131,13 @@ async function readServing(run: RunDirectory, round: number): Promise<ReportRoun
   if (manifest === undefined) return undefined;
   const { questions = 0, nearTies = 0, largestLossDifference } = manifest.metrics;
   return { questions, nearTies, largestLossDifference };
+}
+
+async function readPrunedModel(run: RunDirectory, round: number): Promise<string | undefined> {
+  const directory = stepDirectory(run, round, 'merge');
+  await run.stored?.download(directory);
+  const pruned = await readPruned(directory);
+  return pruned && describePruned(pruned);
 }
 
 type DataFigures = Pick<

@@ -19,6 +19,7 @@ import { answersFile, readAnswers } from '../evaluate/results.ts';
 import { evaluatedImages, questionFiles } from '../evaluation-set.ts';
 import { finishedStep, requireRoundOf } from '../finished-step.ts';
 import { lastGoodRound, lineageBefore } from '../gate/lineage.ts';
+import { requireDiskSpace } from '../preflight/disk-space.ts';
 import { promptFile, readGenerationPrompt, readShortAnswerPrompt } from '../prompt-file.ts';
 import { outcomeOf, type StepContext } from '../step-context.ts';
 import { stepDirectory } from '../step-directory.ts';
@@ -75,6 +76,9 @@ export async function sample(context: StepContext): Promise<SampleOutcome> {
       round,
     },
     work: async () => {
+      // Before the teacher is paid and a GPU taken: a run that is continued was checked long ago.
+      // Of a run in a store, the models are on other machines' disks.
+      if (run.stored === undefined) await requireDiskSpace({ config, run }, 1);
       const badCases = await readClassifiedBadCases(classified.directory);
       const nearest = await findNearestInPool({
         run,

@@ -19,6 +19,7 @@ import { engineDataFile } from '../append/generated-data.ts';
 import { poolFolder } from '../dataset-paths.ts';
 import { finishedStep, requireRoundOf } from '../finished-step.ts';
 import { lastGoodRound } from '../gate/lineage.ts';
+import { mergedModel, wholeMergedModel } from '../merge/whole-model.ts';
 import { rejectedByReasonFile, rejectedFile } from '../refine/results.ts';
 import { outcomeOf, type StepContext } from '../step-context.ts';
 import { stepDirectory } from '../step-directory.ts';
@@ -42,7 +43,8 @@ export async function select(context: StepContext): Promise<SelectOutcome> {
   const difficulty = difficultyOf(config.sampling);
   if (difficulty === undefined) throw notAskedFor(run.root);
   const refined = await finishedStep(run, round, 'refine');
-  const merged = await finishedStep(run, await lastGoodRound(context, round), 'merge', { weights: true });
+  const builtOn = { ...context, round: await lastGoodRound(context, round) };
+  const merged = await mergedModel(builtOn);
   const name = engineDataFile(round);
   const samples = await readEngineData(join(refined.directory, name));
   const directory = stepDirectory(run, round, 'select');
@@ -64,6 +66,7 @@ export async function select(context: StepContext): Promise<SelectOutcome> {
       round,
     },
     prepare: async () => {
+      await wholeMergedModel(builtOn);
       const questions = join(directory, questionsFile);
       await writeJsonLines(questions, await askedSamples(context, samples));
       const output = join(directory, lossesFile);

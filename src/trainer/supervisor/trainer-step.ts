@@ -45,6 +45,8 @@ export interface TrainerStep {
   inputs: Record<string, unknown>;
   /** Default: the config's. */
   trainer?: Config['trainer'];
+  /** Whether a result of the same inputs is to be computed again. */
+  redo?: boolean;
   /** Writes what the job reads, and returns the job. */
   prepare: () => Promise<JobSpec>;
   /** Names the files to keep a hash of; may finish what the trainer left. Default: the outputs that it names. */
@@ -58,6 +60,7 @@ export async function runTrainerStep({
   step,
   inputs,
   trainer = context.config.trainer,
+  redo = false,
   prepare,
   finish,
 }: TrainerStep): Promise<{ manifest: Manifest; skipped: boolean }> {
@@ -68,6 +71,7 @@ export async function runTrainerStep({
     directory,
     step,
     inputs: { ...inputs, ...inputsOfTrainer(context.config, trainer) },
+    redo: () => redo,
     work: async ({ attempt }) => {
       const fence = { started: join(directory, startedName), attempt, lost: fenceFile() };
       const outcome = await runJob(context, directory, { ...(await prepare()), exif, fence }, trainer);

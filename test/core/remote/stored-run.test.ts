@@ -48,6 +48,14 @@ describe.skipIf(s3Server === undefined)('a run in a store', () => {
     expect((await a.work((run) => step(run, 'two'), { owns })).skipped).toBe(true);
   });
 
+  it('keeps the result of a step where other work on it fails before it starts', async () => {
+    const { a, b } = await fleet();
+    await a.work((run) => step(run, 'one'), { owns });
+    const failing = b.work(() => Promise.reject(new Error('an earlier step is missing')), { owns });
+    await expect(failing).rejects.toThrow('an earlier step is missing');
+    expect((await a.work((run) => step(run, 'one'), { owns })).skipped).toBe(true);
+  });
+
   it('resumes on another machine from the checkpoints of one that died, and removes them afterwards', async () => {
     const { store, a, b } = await fleet();
     const folder = ['round-0/finetune'];

@@ -8,6 +8,7 @@ import { projectFile } from '../../../src/core/files.ts';
 import { readManifest } from '../../../src/core/manifest.ts';
 import { checkData } from '../../../src/round/check-data.ts';
 import { finetune } from '../../../src/round/finetune/finetune.ts';
+import { requireDiskSpace } from '../../../src/round/preflight/disk-space.ts';
 import { preflight, requirePreflight } from '../../../src/round/preflight/preflight.ts';
 import { requireTeacher } from '../../../src/round/preflight/teacher-server.ts';
 import { prepareData } from '../../../src/round/prepare-data/prepare-data.ts';
@@ -215,10 +216,28 @@ describe('files', () => {
     expect((await preflight({ ...context, config })).problems).toMatchObject([
       {
         item: 'config: runsDirectory',
-        problem: expect.stringMatching(/GB are free at .*, and the merged models of 3 rounds take 30000\.0$/),
+        problem: expect.stringMatching(
+          /GB are free at .*, and 3 rounds need about 30000\.0 GB: 3 merged models 30000\.0 GB, adapters and checkpoints \d.* [kM]B, requests, answers and samples 0\.3 MB$/,
+        ),
       },
     ]);
   });
+});
+
+test('with retention, only so many merged models count as are there at a time', async () => {
+  const { context, folder } = await tinyRun();
+  const model = join(folder, 'model');
+  await cp(context.config.model.path, model, { recursive: true });
+  await writeFile(join(model, 'large.safetensors'), '');
+  await truncate(join(model, 'large.safetensors'), 1e13);
+  const retention = { lastRounds: 0, best: false };
+  const config = { ...context.config, rounds: 9, retention, model: { ...context.config.model, path: model } };
+  const { problems } = await preflight({ ...context, config });
+  expect(problems[0]?.problem).toContain('10 rounds need about 20000.0 GB: 2 merged models 20000.0 GB');
+  // A run that is continued night after night looks again before it asks the teacher.
+  await expect(requireDiskSpace({ ...context, config }, 1)).rejects.toThrow(
+    /1 round needs about 10000\.0 GB: 1 merged model 10000\.0 GB.*`dataengine prune --dry-run`/,
+  );
 });
 
 test('what can not be known here is listed, and checked nowhere', async () => {
@@ -226,6 +245,7 @@ test('what can not be known here is listed, and checked nowhere', async () => {
   const { problems, unchecked } = await preflight(context, { places: ['config', 'files'] });
   expect(problems).toEqual([]);
   expect(unchecked).toEqual([
+    'whether this version can continue the run',
     'space on the disk',
     'the teacher’s key',
     'whether the teacher answers, and knows its model',

@@ -1,7 +1,8 @@
 /**
  * A trainer that keeps the protocol and writes files of the right shape, in no time and with no TensorFlow.
  * Its losses depend on the seed and the step alone, and it resumes from its checkpoints, as the real one does.
- * DATAENGINE_PRETEND_STEP_MILLISECONDS slows each finetune step down, for tests that interrupt it.
+ * DATAENGINE_PRETEND_STEP_MILLISECONDS slows each finetune step down, for tests that interrupt it. DATAENGINE_PRETEND_MERGED is
+ * added to a merged model, which otherwise has the bytes of the adapter.
  */
 import { appendFileSync, copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
@@ -57,7 +58,9 @@ async function finetune(job: FinetuneJob): Promise<string[]> {
 function merge(job: MergeJob): string[] {
   mkdirSync(job.output, { recursive: true });
   copyFileSync(join(job.model, 'config.json'), join(job.output, 'config.json'));
-  copyFileSync(join(job.adapter, 'adapter_model.safetensors'), join(job.output, 'model.safetensors'));
+  const model = join(job.output, 'model.safetensors');
+  copyFileSync(join(job.adapter, 'adapter_model.safetensors'), model);
+  if (process.env.DATAENGINE_PRETEND_MERGED !== undefined) appendFileSync(model, process.env.DATAENGINE_PRETEND_MERGED);
   return ['config.json', 'model.safetensors'];
 }
 

@@ -297,6 +297,12 @@ export const scenarios: Scenario[] = [
     activities: () => fakeGeneration(generationPlan),
   },
   {
+    name: 'prune',
+    workflow: 'dataEnginePrune',
+    input: () => ({ config: 'tiny.yaml', run: 'tiny' }),
+    activities: (queue) => fakeActivities(planOn(queue), []),
+  },
+  {
     name: 'prompt-optimization',
     workflow: 'dataEnginePromptOptimization',
     input: () => ({ config: 'tiny.yaml', samples: 2 }),

@@ -1,0 +1,98 @@
+/** Pruning on Temporal: the workflow with its real activity, its schedule, and what each round does by itself. */
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { createCpuActivities } from '../../activities/cpu.ts';
+import { cpuTasks } from '../../activities/cpu-tasks.ts';
+import { roundSummary } from '../../bench/fuzz/inputs.ts';
+import { fileExists } from '../../src/core/files.ts';
+import { usualWorkerSettings } from '../../src/core/worker-settings.ts';
+import { openOwnerPlace } from '../../src/round/owner/owner-place.ts';
+import type { PruneOutcome } from '../../src/round/retention/removals.ts';
+import { extensions } from '../../workers/extensions.ts';
+import { dataengine } from '../cli/in-this-process.ts';
+import { temporaryFolder } from '../helpers/temporary-folder.ts';
+import { playRun } from '../round/retention/finished-run.ts';
+import { createWorker, startEnvironment, type WorkflowTestEnvironment } from './environment.ts';
+import { until } from './until.ts';
+
+let environment: WorkflowTestEnvironment;
+
+beforeAll(async () => {
+  environment = await startEnvironment();
+}, 300_000);
+
+afterAll(() => environment?.temporal.teardown());
+
+/** A finished run of three rounds whose config keeps the last good model alone, and a worker's settings for it. */
+async function finishedRun() {
+  const folder = await temporaryFolder();
+  const context = await playRun(folder);
+  const file = join(context.run.root, 'config.json');
+  const config = { ...JSON.parse(await readFile(file, 'utf8')), retention: { lastRounds: 0, best: false } };
+  await writeFile(file, JSON.stringify(config));
+  const usual = usualWorkerSettings();
+  const here = { configs: [...usual.configs, folder], data: [...usual.data, join(folder, 'data')] };
+  const settings = { ...usual, ...here, models: [...usual.models, config.model.path], runs: [join(folder, 'runs')] };
+  const { lastGood } = JSON.parse(await readFile(join(context.run.root, 'lineage.json'), 'utf8'));
+  const models = async () => {
+    const there = [0, 1, 2].map((round) =>
+      fileExists(join(context.run.root, `round-${round}`, 'merged', 'model.safetensors')),
+    );
+    return (await Promise.all(there)).flatMap((isThere, round) => (isThere ? [round] : []));
+  };
+  return { folder, context, settings, lastGood: lastGood as number, models };
+}
+
+test('a schedule of its own starts the workflow, which says what went and what stays', async () => {
+  const { folder, context, settings, lastGood, models } = await finishedRun();
+  const { client, address } = environment.temporal;
+  await mkdir(join(folder, 'configs'));
+  const config = join(folder, 'configs', 'nightly.yaml');
+  const tiny = await readFile(join(folder, 'tiny.yaml'), 'utf8');
+  await writeFile(config, `${tiny}retention: { lastRounds: 0, best: false }\n`);
+  await rename(context.run.root, join(folder, 'runs', 'nightly'));
+  const worker = await createWorker(environment, 'data-engine', createCpuActivities({ extensions, settings }));
+  await worker.runUntil(async () => {
+    const created = await dataengine(
+      address,
+      ...['schedule', 'prune', 'pruning', '--config', config, '--run', 'nightly', '--cron', '0 12 * * *'],
+    );
+    expect(created).toContain('overlap SKIP');
+    const schedule = client.schedule.getHandle('pruning');
+    await schedule.trigger();
+    await until(async () => (await schedule.describe()).info.recentActions.length === 1);
+    const workflowId = (await schedule.describe()).info.recentActions[0]?.action.workflow.workflowId ?? '';
+    const outcome: PruneOutcome = await client.workflow.getHandle(workflowId).result();
+    expect(outcome).toMatchObject({ run: 'nightly', rounds: 3, kept: [{ round: lastGood, why: 'the last good one' }] });
+    expect(outcome.removed.map(({ kind }) => kind)).toContain('model');
+    await schedule.delete();
+    for (const input of [{}, { config, runDirectory: folder }, { runDirectory: '/etc' }]) {
+      const refused = client.workflow.execute('dataEnginePrune', {
+        taskQueue: 'data-engine',
+        workflowId: `refused-${JSON.stringify(input).length}`,
+        args: [input],
+      });
+      await expect(refused).rejects.toThrow();
+    }
+  });
+  await rename(join(folder, 'runs', 'nightly'), context.run.root);
+  expect(await models()).toEqual([lastGood]);
+});
+
+const execution = { cluster: 'here', namespace: 'default', workflowId: 'nightly', runId: 'a' };
+
+test('where the config has the section, a finished round prunes by itself, for its owner alone', async () => {
+  const { context, settings, lastGood, models } = await finishedRun();
+  const { root } = context.run;
+  const place = await openOwnerPlace(root, { access: undefined });
+  await place?.claim(1, { kind: 'workflow', ...execution });
+  await place?.claim(2, { kind: 'workflow', ...execution, runId: 'b' });
+  const host = { extensions, settings, signal: new AbortController().signal, onProgress: () => undefined };
+  const record = { runDirectory: root, round: 2, summary: { ...roundSummary, round: 2 } as never };
+  await cpuTasks.recordRound(record, { ...host, epoch: 1 }).catch(() => undefined);
+  expect(await models()).toEqual([0, 1, 2]);
+  await cpuTasks.recordRound(record, { ...host, epoch: 2 });
+  expect(await models()).toEqual([lastGood]);
+  expect(await fileExists(join(root, 'round-2', 'round.json'))).toBe(true);
+});
