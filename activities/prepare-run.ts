@@ -1,5 +1,4 @@
 import { loadConfig } from '../src/config/load-config.ts';
-import { difficultyOf } from '../src/config/sample-schemas.ts';
 import type { Config } from '../src/config/schema.ts';
 import { taskQueuesOf } from '../src/config/workflow-schemas.ts';
 import type { Access } from '../src/core/access.ts';
@@ -8,6 +7,7 @@ import { evaluationSets } from '../src/round/evaluation-sets.ts';
 import { judges } from '../src/round/judge/work.ts';
 import { newRunReference, withNewRun } from '../src/round/open-run.ts';
 import { requireBudget } from '../src/round/paid-teacher.ts';
+import { selects } from '../src/round/select/results.ts';
 import { verifies } from '../src/round/verify/verify.ts';
 import { compactRounds } from '../workflows/details.ts';
 import type { DataEngineInput, RoundSummary, RunPlan } from '../workflows/inputs.ts';
@@ -79,7 +79,7 @@ export async function prepareRun(
     ...(judges(config) && { judges: true }),
     ...(config.teacher.serve !== undefined && { servesTeacher: true }),
     ...(config.gate.serving !== undefined && { checksServing: true }),
-    ...(difficultyOf(config.sampling) !== undefined && { selects: true }),
+    ...(selects(config) && { selects: true }),
     ...(config.refine.review === 'manual' && { reviews: true }),
     hasTest: config.data.test !== undefined,
     evaluationSets: started.evaluationSets,

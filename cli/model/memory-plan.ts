@@ -1,6 +1,7 @@
 /** What `dataengine model plan` prints. */
 
 import { evaluationNumberFormats } from '../../src/config/evaluate-schema.ts';
+import { preferenceOf } from '../../src/config/preference-schema.ts';
 import type { Config } from '../../src/config/schema.ts';
 import { familyOf, type ModelConfig } from '../../src/model/families/index.ts';
 import { readModelConfig } from '../../src/model/files/model-config.ts';
@@ -8,6 +9,7 @@ import { BYTES_PER_VALUE, productTypeOf } from '../../src/model/ops/tensorflow.t
 import { sizeOf } from '../../src/model/ops/value.ts';
 import { adaptedModules } from '../../src/trainer/jobs/finetune/lora.ts';
 import { type MemoryPlan, planMemory } from '../../src/trainer/jobs/finetune/memory-plan.ts';
+import { pairsAtOnce } from '../../src/trainer/jobs/finetune/pairs.ts';
 
 /** The memory of a GPU's driver, CUDA's libraries and TensorFlow's allocator beside the tensors: an estimate. */
 const RESERVED_BYTES = 1.5e9;
@@ -50,11 +52,17 @@ export async function planFinetune(config: Config, tokens?: number): Promise<Pla
     targets: roundUp(text),
   };
   const parts = batchSize / microBatchSize;
+  const preference = preferenceOf(config.finetune);
+  const pairs = preference && {
+    ...preference,
+    shapes: [{ ...shape, batch: 2 * pairsAtOnce(preference.batchSize, microBatchSize) }],
+  };
   const plan = planMemory(model, lora, shape, {
     ...rest,
     rateFactors: rest.learningRate.byPart,
     seed: config.seed,
     parts,
+    pairs,
     productType: productTypeOf(computeDtype),
   });
   return { ...plan, shape, parts, otherWeights: weightsOutsideTraining(model, config) };

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { pathIn } from './config-paths.ts';
 import { trainPartSchema } from './data-schema.ts';
+import { objectives, preferenceSchema } from './preference-schema.ts';
 
 export const computeDtypes = ['float32', 'tensorfloat32', 'bfloat16'] as const;
 export const weightDtypes = ['float32', 'bfloat16'] as const;
@@ -106,6 +107,15 @@ export const finetuneSchema = z
       .describe(
         'Folder of a PEFT adapter of the base model that round 0 takes as it is, in place of training one: for a model that is finetuned on the base data already.',
       ),
+    objective: z
+      .enum(objectives)
+      .default('sft')
+      .describe(
+        "What rounds learn from. sft: the right answers. dpo: pairs alone, of the right choice of a new sample and the wrong one that the last good model chose. sft+dpo: both in each step. Round 0, and a round without pairs, is sft's.",
+      ),
+    preference: preferenceSchema
+      .optional()
+      .describe('With objective: dpo or sft+dpo, how pairs are learned from. Default: that of each key.'),
     epochs: count.default(10).describe('A finetune has epochs × stepsPerEpoch steps.'),
     stepsPerEpoch: z
       .union([count, z.literal('auto')])
@@ -195,6 +205,14 @@ export const finetuneSchema = z
       const message = `is not trained; a finetune trains ${trained.join(', ')}`;
       context.addIssue({ code: 'custom', path: ['learningRate', 'byPart', part], message });
     }
+  })
+  .refine(({ objective, preference }) => preference === undefined || objective !== 'sft', {
+    path: ['preference'],
+    message: 'requires finetune.objective: dpo or sft+dpo',
+  })
+  .refine(({ objective, startFrom }) => objective !== 'dpo' || startFrom === 'previous', {
+    path: ['objective'],
+    message: 'dpo requires startFrom: previous: pairs alone do not teach the base model to answer',
   })
   .refine(({ keep, validationLoss }) => keep !== 'best-validation-loss' || validationLoss !== undefined, {
     path: ['keep'],

@@ -115,6 +115,10 @@ export const configSchema = z
     path: ['sharding'],
     message: 'requires trainer: torchrun; the TensorFlow trainer keeps the whole model on one GPU',
   })
+  .refine(({ trainer, finetune }) => trainer === 'tensorflow' || finetune.objective === 'sft', {
+    path: ['finetune', 'objective'],
+    message: 'dpo and sft+dpo require trainer: tensorflow; trainer: torchrun has sft alone',
+  })
   .refine(({ runsDirectory, refine }) => refine.review === undefined || !runsDirectory.startsWith('s3://'), {
     path: ['refine', 'review'],
     message: 'requires a runsDirectory on a disk: samples of a run in a store are not reviewed',

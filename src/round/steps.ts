@@ -141,8 +141,8 @@ export const steps = {
     minutes: 360,
     local: [...trainerFiles, 'questions.jsonl'],
     resume: ['*.part.jsonl'],
-    description: 'have the last good model answer the samples, with sampling.strategy: difficulty-window, and select',
-    writes: '`select/`, where the config asks for it: samples that the last good model finds neither easy nor hopeless',
+    description: 'have the last good model answer the samples: to select by difficulty, or for preference pairs',
+    writes: '`select/`, where the config asks for it: how the last good model answers, and the samples that are kept',
     summary: ({ accepted, tooEasy, tooHard, spare }: SelectOutcome) =>
       `${accepted} kept, ${tooHard} too hard, ${tooEasy} too easy${spare > 0 ? `, ${spare} more than requested` : ''}`,
   },
@@ -156,7 +156,7 @@ export const steps = {
     local: [],
     resume: [],
     description: 'append the accepted samples as a new dataset version',
-    writes: 'a dataset version: manifest with parents and hashes',
+    writes: 'a dataset version: manifest with parents and hashes; where pairs are learned from, `append/pairs.jsonl`',
     summary: ({ version, undecided }: AppendOutcome) =>
       undecided
         ? `${undecided} samples to review`

@@ -135,6 +135,25 @@ export const finetuneJobSchema = z.strictObject({
   checkpointEverySteps: positiveInteger,
   /** How the images of samples are changed each time they are shown. Default: none. */
   augmentation: z.enum(augmentations).optional(),
+  /** Learns from preference pairs (DPO, arXiv 2305.18290), beside the samples or in their place. Default: from the samples alone. */
+  preference: z
+    .strictObject({
+      /** A `PreferenceSample` a line (src/datasets/preference-pairs.ts). */
+      pairs: z.string(),
+      /** As `order`, of the pairs: step s, slot b trains on pair `order[s * batchSize + b]`. */
+      order: z.string(),
+      /** Pairs a step. As many are computed at once as divide it and are at most half of `microBatchSize`, at least one. */
+      batchSize: positiveInteger,
+      beta: z.number().positive(),
+      labelSmoothing: z.number().min(0).lt(0.5),
+      /** Whether log probabilities are means over the tokens of an answer, in place of sums. */
+      lengthNormalized: z.boolean(),
+      /** What the loss on the samples weighs against that on the pairs; 0: samples are not trained on. */
+      sftWeight: z.number().nonnegative(),
+      /** Folder of the PEFT adapter that the loss compares with, of the settings of `lora`. Default: the base model. */
+      referenceAdapter: z.string().optional(),
+    })
+    .optional(),
   /** Keeps the state with the highest score on questions. Default: the last state. */
   validation: z
     .strictObject({

@@ -127,6 +127,22 @@ describe('loadConfig', () => {
       'run.yaml:3: sampling.difficulty.to: must be more than from',
     ],
     [
+      'finetune: { preference: { beta: 0.2 } }\n',
+      'run.yaml:3: finetune.preference: requires finetune.objective: dpo or sft+dpo',
+    ],
+    [
+      'finetune: { objective: dpo }\n',
+      'run.yaml:3: finetune.objective: dpo requires startFrom: previous: pairs alone do not teach the base model to answer',
+    ],
+    [
+      'finetune: { objective: sft+dpo, preference: { labelSmoothing: 0.5 } }\n',
+      'run.yaml:3: finetune.preference.labelSmoothing: must be less than 0.5',
+    ],
+    [
+      'trainer: torchrun\nfinetune: { objective: sft+dpo }\n',
+      'run.yaml:4: finetune.objective: dpo and sft+dpo require trainer: tensorflow; trainer: torchrun has sft alone',
+    ],
+    [
       'evaluate: { benchmarks: [{ benchmark: seed-bench, file: a, answers: generated }] }\n',
       'run.yaml:3: evaluate.benchmarks[0].answers: seed-bench is ranked only',
     ],

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { preferenceOf } from '../../config/preference-schema.ts';
 import { type Manifest, runStepOnce } from '../../core/manifest.ts';
 import { roundDirectory } from '../../core/run-directory.ts';
 import { writeJson, writeJsonLines } from '../../core/write-file.ts';
@@ -13,12 +14,14 @@ import { outcomeOf, type StepContext } from '../step-context.ts';
 import { stepDirectory } from '../step-directory.ts';
 import { paidPrice, teacherName } from '../teacher.ts';
 import { engineDataFile } from './generated-data.ts';
+import { hashOfChoices, pairsFile, pairsOf } from './pairs.ts';
 import { type AppendOutcome, readVersionId, reviewFile, versionFile } from './results.ts';
 
 /**
  * Writes the round's samples to `round-<k>/DataEngine_round<k>_data.json` and adds them as a dataset version. Appending the
  * same data again changes nothing; other data for the same round becomes a new version beside the old one. What a person decided
  * about samples is applied, and kept with the version. With `refine.review: manual` nothing is appended before all are decided.
+ * Where the config learns from preference pairs, those of the samples are `pairs.jsonl` of the step's folder.
  */
 export async function append(context: StepContext): Promise<AppendOutcome> {
   const { config, run, round } = context;
@@ -34,6 +37,7 @@ export async function append(context: StepContext): Promise<AppendOutcome> {
   const all = await kept.read();
   const review = await reviewOf(context, all);
   const undecided = config.refine.review === 'manual' ? review?.counts.undecided : 0;
+  const prefers = preferenceOf(config.finetune) !== undefined;
   const isAllRejected = review?.counts.rejected === all.length;
   if (undecided || isAllRejected) return { seconds: 0, reused: false, version: '', samplesAdded: 0, undecided };
   const done = await runStepOnce({
@@ -48,6 +52,7 @@ export async function append(context: StepContext): Promise<AppendOutcome> {
       seed: config.seed,
       round,
       ...(review && { review: review.decisions }),
+      ...(prefers && { choices: await hashOfChoices(context) }),
     },
     work: async () => {
       const samples = review === undefined ? all : await review.apply();
@@ -66,7 +71,11 @@ export async function append(context: StepContext): Promise<AppendOutcome> {
       });
       await writeJson(join(directory, versionFile), version);
       const outputs = [published, versionFile, ...(review ? [reviewFile] : [])];
-      return { outputs, metrics: { samples: samples.length } };
+      const metrics = { samples: samples.length };
+      if (!prefers) return { outputs, metrics };
+      const pairs = await pairsOf(context, samples);
+      await writeJsonLines(join(directory, pairsFile), pairs);
+      return { outputs: [...outputs, pairsFile], metrics: { ...metrics, pairs: pairs.length } };
     },
   });
   return {

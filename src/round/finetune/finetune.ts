@@ -19,6 +19,7 @@ import {
   validationScoresFile,
 } from './results.ts';
 import { mixtureFiles, roundMixture, validationSamplesFile } from './round-mixture.ts';
+import { roundPreference } from './round-preference.ts';
 import { learningRateOf } from './settings.ts';
 import { validationQuestions, validationQuestionsFile } from './validation-questions.ts';
 
@@ -26,7 +27,8 @@ import { validationQuestions, validationQuestionsFile } from './validation-quest
  * Finetunes LoRA adapters on the base model with the round's mixture: the base data, its own and that of the rounds it
  * is built upon. Each round starts from the base model, as in the reference system, or with `finetune.startFrom:
  * previous` from the adapter of the last good round. An interrupted attempt resumes from its newest checkpoint. Round 0
- * trains nothing where `finetune.round0Adapter` names an adapter.
+ * trains nothing where `finetune.round0Adapter` names an adapter. With another `finetune.objective` than sft it learns from preference
+ * pairs too, or from them alone.
  */
 export async function finetune(context: StepContext): Promise<FinetuneOutcome> {
   const { config, run, round } = context;
@@ -41,6 +43,8 @@ export async function finetune(context: StepContext): Promise<FinetuneOutcome> {
     keep,
     validationLoss,
     round0Adapter: _0,
+    objective: _1,
+    preference: _2,
     ...others
   } = config.finetune;
   const { batchSize } = others;
@@ -58,6 +62,7 @@ export async function finetune(context: StepContext): Promise<FinetuneOutcome> {
     startFrom === 'previous' && lastGood !== undefined
       ? await finishedStep(run, lastGood, 'finetune', { weights: true })
       : undefined;
+  const preference = await roundPreference(context, lineage);
   const validation = keep === 'best-validation' ? await validationQuestions(context) : undefined;
   const keepsBest = keep === 'best-validation-loss';
   let planned = { samples: 0, steps: 0 };
@@ -75,6 +80,7 @@ export async function finetune(context: StepContext): Promise<FinetuneOutcome> {
       // How many samples there are follows from the parts: it takes reading them all.
       settings: stepsPerEpoch === 'auto' ? { ...shared, epochs, stepsPerEpoch } : settingsFor(0),
       start: previous?.manifest.outputs[adapterFile],
+      preference: preference?.inputs,
       validationLoss: validationLoss && {
         ...validationLoss,
         dataset: mixture.validation && { name: mixture.validation.name, hash: mixture.validation.hash },
@@ -99,6 +105,7 @@ export async function finetune(context: StepContext): Promise<FinetuneOutcome> {
         output: directory,
         startAdapter: previous?.directory,
         ...settings,
+        preference: await preference?.write(directory, settings.steps),
         checkpointEverySteps,
         validationLoss: validationLoss && {
           samples: validationSamplesFile(directory),

@@ -125,6 +125,12 @@ export function mixtureFiles(finetuneDirectory: string): { samples: string; orde
   return { samples: join(folder, 'samples.jsonl'), order: join(folder, 'order.json') };
 }
 
+/** Where it has its preference pairs, a `PreferenceSample` a line, and the order of them. */
+export function preferenceFiles(finetuneDirectory: string): { pairs: string; order: string } {
+  const folder = folderIn(finetuneDirectory);
+  return { pairs: join(folder, 'pairs.jsonl'), order: join(folder, 'pairs-order.json') };
+}
+
 /** The samples of the validation loss, a `TrainingSample` a line. */
 export const validationSamplesFile = (finetuneDirectory: string) =>
   join(folderIn(finetuneDirectory), 'validation.jsonl');

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { z } from 'zod';
+import { preferenceOf } from '../../config/preference-schema.ts';
 import { difficultyOf, requestsOfRound } from '../../config/sample-schemas.ts';
 import { fileExists } from '../../core/files.ts';
 import { readJson } from '../../core/read-json.ts';
@@ -76,7 +77,12 @@ async function changeOfRun(
 
 function summarize(context: TeacherContext): ReportInput['configSummary'] {
   const { seed, model, data, finetune, sampling } = context.config;
-  const { epochs, stepsPerEpoch, batchSize, lora, learningRate } = finetune;
+  const { epochs, stepsPerEpoch, batchSize, lora, learningRate, objective } = finetune;
+  const preference = preferenceOf(finetune);
+  const learned = [
+    ...(objective === 'dpo' ? [] : [`${batchSize} samples`]),
+    ...(preference ? [`${preference.batchSize} preference pairs (${objective}, beta ${preference.beta})`] : []),
+  ];
   const passes = `${epochs} ${epochs === 1 ? 'pass' : 'passes'} over the data in batches`;
   const length = stepsPerEpoch === 'auto' ? passes : `${epochs * stepsPerEpoch} steps`;
   return [
@@ -85,7 +91,7 @@ function summarize(context: TeacherContext): ReportInput['configSummary'] {
     { label: 'Answer format', value: data.format },
     {
       label: 'Finetune',
-      value: `${length} of ${batchSize} samples, peak learning rate ${learningRate.peak}`,
+      value: `${length} of ${learned.join(' and ')}, peak learning rate ${learningRate.peak}`,
     },
     { label: 'LoRA', value: `rank ${lora.rank}, alpha ${lora.alpha}, on ${lora.targetModules.join(', ')}` },
     { label: 'Sampling', value: describeSampling(sampling) },

@@ -1,19 +1,18 @@
 /**
- * The step `select`, the student in the loop: the model that a round builds upon answers the round's new samples, and those of the
- * wanted difficulty are kept (`sampling.difficulty`).
+ * The step `select`, the student in the loop: the model that a round builds upon answers the round's new samples. Those of the
+ * wanted difficulty are kept (`sampling.difficulty`), and its wrong choices become preference pairs (`finetune.objective`).
  */
 import { join } from 'node:path';
 import { evaluationNumberFormats } from '../../config/evaluate-schema.ts';
 import { type Difficulty, difficultyOf } from '../../config/sample-schemas.ts';
 import { InputError } from '../../core/input-error.ts';
 import type { StepResult } from '../../core/manifest.ts';
-import { readJsonLines } from '../../core/read-json.ts';
 import { countBy } from '../../core/records.ts';
 import { writeJson, writeJsonLines } from '../../core/write-file.ts';
 import { type EngineSample, readEngineData } from '../../datasets/engine-data.ts';
 import { rankedQuestion } from '../../datasets/question-text.ts';
 import { probabilityOfRight, rejectedByDifficulty } from '../../generation/difficulty-window.ts';
-import { type EvaluationQuestion, evaluationAnswerSchema } from '../../trainer/job-files.ts';
+import type { EvaluationQuestion } from '../../trainer/job-files.ts';
 import { runTrainerStep } from '../../trainer/supervisor/trainer-step.ts';
 import { engineDataFile } from '../append/generated-data.ts';
 import { poolFolder } from '../dataset-paths.ts';
@@ -23,25 +22,24 @@ import { mergedModel, wholeMergedModel } from '../merge/whole-model.ts';
 import { rejectedByReasonFile, rejectedFile } from '../refine/results.ts';
 import { outcomeOf, type StepContext } from '../step-context.ts';
 import { stepDirectory } from '../step-directory.ts';
-import { difficultyFile, type SelectOutcome } from './results.ts';
+import { choiceLossesFile, difficultyFile, readChoiceLosses, type SelectOutcome, selects } from './results.ts';
 
 /** Must be raised whenever the same samples and model lead to another choice. */
 const selectVersion = 1;
 
 const questionsFile = 'questions.jsonl';
-const lossesFile = 'losses.jsonl';
 
 /**
  * Has the trainer rank the choices of each refined sample, as it ranks those of the validation questions. An interrupted attempt
- * resumes from the answers that it has.
+ * resumes from the answers that it has. Without a wanted difficulty all samples are kept, as `refine` wrote them.
  *
- * @throws InputError for a config with another strategy, and where `refine` or the last good round's `merge` has not finished
+ * @throws InputError for a config that does not ask for it, and where `refine` or the last good round's `merge` has not finished
  */
 export async function select(context: StepContext): Promise<SelectOutcome> {
   const { config, run, round } = context;
   requireRoundOf('select', round);
   const difficulty = difficultyOf(config.sampling);
-  if (difficulty === undefined) throw notAskedFor(run.root);
+  if (!selects(config)) throw notAskedFor(run.root);
   const refined = await finishedStep(run, round, 'refine');
   const builtOn = { ...context, round: await lastGoodRound(context, round) };
   const merged = await mergedModel(builtOn);
@@ -49,7 +47,6 @@ export async function select(context: StepContext): Promise<SelectOutcome> {
   const samples = await readEngineData(join(refined.directory, name));
   const directory = stepDirectory(run, round, 'select');
   const { batchSize } = config.evaluate;
-  const { from, to } = difficulty;
   const formats = evaluationNumberFormats(config);
   const done = await runTrainerStep({
     context,
@@ -59,8 +56,7 @@ export async function select(context: StepContext): Promise<SelectOutcome> {
       version: selectVersion,
       model: merged.manifest.outputs,
       samples: refined.manifest.outputs[name],
-      window: { from, to },
-      most: config.sampling.requests,
+      ...(difficulty && { window: { from: difficulty.from, to: difficulty.to }, most: config.sampling.requests }),
       ...formats,
       seed: config.seed,
       round,
@@ -69,10 +65,13 @@ export async function select(context: StepContext): Promise<SelectOutcome> {
       await wholeMergedModel(builtOn);
       const questions = join(directory, questionsFile);
       await writeJsonLines(questions, await askedSamples(context, samples));
-      const output = join(directory, lossesFile);
+      const output = join(directory, choiceLossesFile);
       return { kind: 'evaluate', model: merged.directory, questions, batchSize, ...formats, output };
     },
-    finish: () => chooseSamples(context, { directory, samples, difficulty }),
+    finish: async () => {
+      if (difficulty) return chooseSamples(context, { directory, samples, difficulty });
+      return { outputs: [choiceLossesFile], metrics: { accepted: samples.length, rejected: 0 } };
+    },
   });
   const { accepted = 0, rejected = 0, tooEasy = 0, tooHard = 0, spare = 0 } = done.manifest.metrics;
   return { ...outcomeOf(done), accepted, rejected, tooEasy, tooHard, spare };
@@ -95,10 +94,9 @@ async function chooseSamples(
   input: { directory: string; samples: readonly EngineSample[]; difficulty: Difficulty },
 ): Promise<StepResult> {
   const { directory, samples, difficulty } = input;
-  const answers = await readJsonLines(join(directory, lossesFile), evaluationAnswerSchema);
-  const lossesOf = new Map(answers.map(({ question_id, losses }) => [question_id, losses]));
+  const losses = await readChoiceLosses(directory, samples.length);
   const probabilities = samples.map(({ correct_choice_idx: correct = -1 }, index) =>
-    probabilityOfRight(lossesOf.get(String(index)) ?? [], correct),
+    probabilityOfRight(losses[index] as number[], correct),
   );
   const rejections = rejectedByDifficulty(probabilities, {
     window: difficulty,
@@ -122,7 +120,7 @@ async function chooseSamples(
   await writeJsonLines(join(directory, rejectedFile), rejected);
   await writeJson(join(directory, rejectedByReasonFile), countsByReason);
   return {
-    outputs: [engineDataFile(round), difficultyFile, rejectedFile, rejectedByReasonFile, lossesFile],
+    outputs: [engineDataFile(round), difficultyFile, rejectedFile, rejectedByReasonFile, choiceLossesFile],
     metrics: {
       accepted: kept.length,
       rejected: rejected.length,
@@ -137,7 +135,7 @@ function notAskedFor(root: string): InputError {
   return new InputError({
     file: join(root, 'config.json'),
     field: 'sampling.strategy',
-    problem: 'is not difficulty-window',
+    problem: 'is not difficulty-window, and finetune.objective is sft',
     remedy: 'Leave the step out: refine and append are all that a round takes then',
   });
 }

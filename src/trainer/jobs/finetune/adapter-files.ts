@@ -44,10 +44,11 @@ export async function saveAdapter(
 }
 
 /**
- * The tensors of a PEFT adapter that a finetune starts from, by the names of the trained ones, `<module>.lora_A` `[rank, in]` and
+ * The tensors of a PEFT adapter that a finetune starts from, or compares with, by the names of the trained ones, `<module>.lora_A` `[rank, in]` and
  * `<module>.lora_B` `[out, rank]`, float32.
  *
  * @param shapes the trained tensors' shapes
+ * @param alternative what else a person may do about an adapter that is refused
  * @param publishedName the module's name in the model's files for its path in PEFT
  * @throws InputError when the adapter is not one of the same modules, rank, alpha and scaling: what is trained has those of
  *   `finetune.lora`
@@ -57,6 +58,7 @@ export async function readStartAdapter(
   { rank, alpha }: LoraSettings,
   shapes: ReadonlyMap<string, readonly number[]>,
   publishedName?: (module: string) => string,
+  alternative = 'set finetune.startFrom: base',
 ): Promise<Map<string, Float32Array>> {
   const { config, tensors } = await readAdapter(directory, publishedName);
   const refuse = (field: string, problem: string) =>
@@ -64,7 +66,7 @@ export async function readStartAdapter(
       file: path.join(directory, 'adapter_config.json'),
       field,
       problem,
-      remedy: 'Keep finetune.lora as it was, or set finetune.startFrom: base',
+      remedy: `Keep finetune.lora as it was, or ${alternative}`,
     });
   if (config.r !== rank) throw refuse('r', `is ${config.r}, but finetune.lora.rank is ${rank}`);
   if (config.lora_alpha !== alpha)

@@ -3,6 +3,7 @@
 import { familyOf, type ModelConfig } from '../../../model/families/index.ts';
 import type { ModelDirectory } from '../../../model/files/model-directory.ts';
 import { type FlatParameters, flatParameters, unpack, viewsOf } from '../../../model/flat-parameters.ts';
+import type { Adapters } from '../../../model/llama.ts';
 import { adamScalars } from '../../../model/ops/adam.ts';
 import type { Ops, ProductType } from '../../../model/ops/ops.ts';
 import type { InputSpecification } from '../../../model/ops/program.ts';
@@ -16,7 +17,7 @@ import type { PackedQuestion } from '../evaluate/packed-choices.ts';
 import { type ChoiceScorer, traceScorer } from '../evaluate/score-choices.ts';
 import { frozenWeights, loadWeights } from '../frozen-weights.ts';
 import { adaptedModules, initialLora, loraShapes, traceAdapters, trainedVariables } from './lora.ts';
-import { batchInputs, batchLoss } from './loss.ts';
+import { batchInputs, batchLogits, batchLoss } from './loss.ts';
 import {
   declareParameters,
   flatGradient,
@@ -27,6 +28,7 @@ import {
   SCALARS_INPUT,
   updateParameters,
 } from './optimizer.ts';
+import { answerLogProbabilities, type PreferenceLossSettings, preferenceLoss } from './preference-loss.ts';
 
 /** Everything a resumed run needs to be the same run. */
 export interface OptimizerState {
@@ -44,6 +46,12 @@ export interface BatchPart {
   images: Float32Array;
 }
 
+/** Preference pairs, or those of a step that are computed at once: a batch of all chosen answers, then of all rejected ones. */
+export interface PairPart extends BatchPart {
+  /** float32 `[pairs]`: by how much the reference finds the chosen answer likelier, as a log probability. */
+  reference: Float32Array;
+}
+
 export interface FinetuneProgram {
   layout: FlatParameters;
   /** Trains on one batch. `step` counts from 0. Returns the loss before the update. */
@@ -57,6 +65,14 @@ export interface FinetuneProgram {
   gradientNorm(): number | undefined;
   /** Trains on what was accumulated. */
   update(input: { step: number; learningRate: number }): void;
+  /**
+   * As `accumulate`, of a part of a step's preference pairs; its parts are numbered behind those of samples.
+   *
+   * @returns its share of the pairs' loss, and the log probabilities of its answers, float32 `[2 * pairs]`
+   */
+  accumulatePairs(input: PairPart & { step: number; part: number }): { loss: number; logProbabilities: Float32Array };
+  /** Log probabilities of the answers of a part's pairs, as they are without dropout. */
+  logProbabilities(input: BatchPart): Float32Array;
   /** The loss of a part of a batch of one of `lossShapes`, by the trained model, without dropout. */
   lossOf(input: BatchPart): number;
   /** Losses of a batch of `ranked` questions' choices by the trained model, without dropout; see `ChoiceScorer`. */
@@ -77,6 +93,8 @@ export interface FinetuneProgramSettings
   start?: ReadonlyMap<string, Float32Array>;
   /** Parts of a batch that are computed one after the other. With more than one, `accumulate` and `update` train. */
   parts?: number;
+  /** Preference pairs: the shapes of their batches. `accumulate`, `accumulatePairs` and `update` train then. */
+  pairs?: (PreferenceLossSettings & { shapes: readonly BatchShape[] }) | undefined;
   /** What matrix products by weights are computed in. */
   productType?: ProductType;
   /** Shapes whose loss is computed in between. */
@@ -93,6 +111,9 @@ const KEEP_INPUT = { keep: { shape: [], dataType: 'float32' } } as const satisfi
 export const shapeName = ({ batch, tokens, targets, images }: BatchShape) =>
   `step-${batch}-${tokens}-${targets}${images === undefined ? '' : `-${images}`}`;
 const lossName = (shape: BatchShape) => `loss of ${shapeName(shape)}`;
+/** The name of a shape's function for preference pairs. */
+export const pairsName = (shape: BatchShape) => `pairs of ${shapeName(shape)}`;
+const logProbabilitiesName = (shape: BatchShape) => `log probabilities of ${shapeName(shape)}`;
 
 /**
  * Traces and loads the program, with freshly initialized adapters.
@@ -152,6 +173,16 @@ export async function finetuneProgram(
         keep: Float32Array.of(part === 0 ? 0 : 1),
         dropoutSeed: dropoutSeed(step, part),
       }),
+    accumulatePairs: ({ shape, batch, images, reference, step, part }) => {
+      const inputs = { ...batch, images, reference, keep: Float32Array.of(part === 0 ? 0 : 1) };
+      const { loss, logProbabilities } = program.run(pairsName(shape), {
+        ...inputs,
+        dropoutSeed: dropoutSeed(step, part),
+      });
+      return { loss: loss?.[0] as number, logProbabilities: logProbabilities as Float32Array };
+    },
+    logProbabilities: ({ shape, batch, images }) =>
+      program.run(logProbabilitiesName(shape), { ...batch, images }).logProbabilities as Float32Array,
     update: ({ step, learningRate }) => {
       run(UPDATE, { scalars: scalarsOf(step, learningRate) });
     },
@@ -193,10 +224,10 @@ export function defineFinetune(
   scorer: ChoiceScorer | undefined;
 } {
   const layout = flatParameters(loraShapes(adaptedModules(config, lora.targetModules), lora.rank));
-  const { parts = 1, activationCheckpointing, productType, weightDtype, ranked } = settings;
+  const { parts = 1, activationCheckpointing, productType, weightDtype, ranked, pairs } = settings;
   const program = new Program({ productType });
   const flat = declareParameters(program, layout);
-  const gradients = parts > 1 ? program.variable(GRADIENT, [layout.total]) : undefined;
+  const gradients = parts > 1 || pairs ? program.variable(GRADIENT, [layout.total]) : undefined;
   const { maximumGradientNorm: maximumNorm, adam, rateFactors } = settings;
   if (rateFactors) program.variable(RATE_FACTORS, [layout.total]);
   const optimizer = { maximumNorm, adam, hasRateFactors: rateFactors !== undefined };
@@ -217,6 +248,8 @@ export function defineFinetune(
       ...batchInputs(shape),
       images: { shape: [imagesIn(shape) * familyOf(config).imageTokens, hidden], dataType: 'float32' },
     }) as const satisfies Record<string, InputSpecification>;
+  const trained = (ops: Ops) =>
+    traceAdapters(ops, trainedVariables(unpack(ops, layout, flat)), { ...lora, dropout: 0 });
   for (const shape of each(shapes)) {
     const inputs = {
       ...inputsOf(shape),
@@ -245,14 +278,43 @@ export function defineFinetune(
       });
     }
   }
+  if (gradients && pairs) {
+    for (const shape of each(pairs.shapes)) {
+      const traceAnswers = (
+        tape: Tape,
+        values: Parameters<typeof batchLogits>[4] & { images: Value },
+        adapters: Adapters,
+      ) => {
+        const images = frozen(values.images);
+        const logits = batchLogits(tape, weights, config, shape, values, images, adapters, activationCheckpointing);
+        return answerLogProbabilities(tape, logits, values.labels, values.weights, shape.batch);
+      };
+      const inputs = {
+        ...inputsOf(shape),
+        dropoutSeed: { shape: [2], dataType: 'int32' },
+        reference: { shape: [shape.batch / 2], dataType: 'float32' },
+        ...KEEP_INPUT,
+      } as const satisfies Record<string, InputSpecification>;
+      program.define(pairsName(shape), inputs, (ops, values, update) => {
+        const tape = new Tape(ops);
+        const variables = trainedVariables(unpack(ops, layout, flat));
+        const answers = traceAnswers(tape, values, traceAdapters(ops, variables, lora, values.dropoutSeed));
+        const loss = preferenceLoss(tape, answers, values.reference, pairs);
+        const kept = ops.multiply(gradients, values.keep);
+        update.assign(GRADIENT, ops.add(kept, flatGradient(tape, loss, [...variables.values()])));
+        return { loss: loss.value, logProbabilities: answers.value };
+      });
+      program.define(logProbabilitiesName(shape), inputsOf(shape), (ops, values) => ({
+        logProbabilities: traceAnswers(new Tape(ops), values, trained(ops)).value,
+      }));
+    }
+  }
   if (gradients) {
     program.define(UPDATE, SCALARS_INPUT, (ops, { scalars }, update) => {
       const norm = updateParameters(ops, update, gradients, scalars, optimizer);
       return { done: ops.scalar(1), ...withNorm(norm) };
     });
   }
-  const trained = (ops: Ops) =>
-    traceAdapters(ops, trainedVariables(unpack(ops, layout, flat)), { ...lora, dropout: 0 });
   for (const shape of each(settings.lossShapes ?? [])) {
     program.define(lossName(shape), inputsOf(shape), (ops, values) => {
       const images = frozen(values.images);

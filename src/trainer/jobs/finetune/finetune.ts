@@ -18,13 +18,18 @@ import { readNewestCheckpoint, writeCheckpoint } from './checkpoint.ts';
 import { type BatchPart, type FinetuneProgram, finetuneProgram } from './finetune-program.ts';
 import { hashOfJob } from './job-hash.ts';
 import { adaptedModules, loraShapes } from './lora.ts';
-import { LOSS_FILE, openLossLog, VALIDATION_LOSS_FILE } from './loss-log.ts';
+import { LOSS_FILE, type LossRecord, openLossLog, VALIDATION_LOSS_FILE } from './loss-log.ts';
 import { learningRateAt } from './optimizer.ts';
+import { type PairFigures, type Pairs, preparePairs, type Reference } from './pairs.ts';
 import { planSteps, type StepPart } from './plan.ts';
+import { referenceOf } from './reference.ts';
 import { prepareValidation, type Validated, type Validation, withScore, writeScores } from './validation.ts';
 import { prepareValidationLoss, stopsEarly, type ValidationLoss, withLoss } from './validation-loss.ts';
 
 type FinetuneSettings = SettingsOf<FinetuneJob>;
+
+/** So many steps at the end have their rewards in the job's metrics, as a mean. */
+const LAST_STEPS = 50;
 
 /**
  * Trains, and writes the adapter in PEFT's format.
@@ -40,23 +45,28 @@ export async function finetune(settings: FinetuneSettings, reporter: JobReporter
   try {
     // An unknown target or an unsuitable start is reported before the images are computed.
     const modules = adaptedModules(model.config, settings.lora.targetModules);
-    const start = settings.startAdapter
-      ? await readStartAdapter(
-          settings.startAdapter,
-          settings.lora,
-          loraShapes(modules, settings.lora.rank),
-          familyOf(model.config).publishedName,
-        )
-      : undefined;
+    const { lora, preference } = settings;
+    const adapterIn = async (directory: string | undefined, alternative?: string) => {
+      const { publishedName } = familyOf(model.config);
+      if (directory === undefined) return undefined;
+      return readStartAdapter(directory, lora, loraShapes(modules, lora.rank), publishedName, alternative);
+    };
+    const start = await adapterIn(settings.startAdapter);
+    const referenceAdapter = await adapterIn(
+      preference?.referenceAdapter,
+      'set finetune.preference.reference: adapterOff',
+    );
     const tokenizer = await loadTokenizer(settings.model);
     const prompts = promptSettings(model, tokenizer, reporter.note, settings.family?.promptForm);
-    const plan = await planSteps(prompts, settings, reporter.note);
+    const trainsOnSamples = preference?.sftWeight !== 0;
+    const plan = trainsOnSamples ? await planSteps(prompts, settings, reporter.note) : [];
+    const pairs = await preparePairs(prompts, settings, reporter);
     const validation = await prepareValidation(model, prompts, settings, reporter);
     const validationLoss = await prepareValidationLoss(prompts, settings, reporter);
     const shown = plan.flatMap((parts) => parts.flatMap(({ images }) => images.flat().flatMap((file) => file ?? [])));
-    const seenBetween = [...(validation?.images ?? []), ...(validationLoss?.images ?? [])];
+    const notAugmented = [...(pairs?.images ?? []), ...(validation?.images ?? []), ...(validationLoss?.images ?? [])];
     const augments = settings.augmentation === 'random-resized-crop';
-    const features = await imageFeatures(model, [...(augments ? [] : shown), ...seenBetween], {
+    const features = await imageFeatures(model, [...(augments ? [] : shown), ...notAugmented], {
       exif: settings.exif,
       signal: reporter.signal,
       onProgress: (done, total) => reporter.progress({ phase: 'images', step: done, steps: total }),
@@ -69,7 +79,8 @@ export async function finetune(settings: FinetuneSettings, reporter: JobReporter
         ...settings,
         rateFactors: settings.learningRate.byPart,
         start,
-        parts: settings.batchSize / settings.microBatchSize,
+        parts: (trainsOnSamples ? settings.batchSize / settings.microBatchSize : 0) + (pairs?.parts ?? 0),
+        pairs: pairs && { ...pairs.settings, shapes: pairs.shapes },
         productType,
         ranked: validation?.ranked,
         lossShapes: validationLoss?.shapes,
@@ -82,6 +93,8 @@ export async function finetune(settings: FinetuneSettings, reporter: JobReporter
           features,
           augmented,
           program,
+          pairs,
+          referenceAdapter,
           validation,
           validationLoss,
           reporter,
@@ -102,21 +115,25 @@ interface Training {
   settings: FinetuneSettings;
   model: ModelDirectory;
   plan: StepPart[][];
-  /** Of what is looked at in between, and of samples unless they are augmented. */
+  /** Of pairs, of what is looked at in between, and of samples unless they are augmented. */
   features: ImageFeatures;
   augmented: AugmentedImages | undefined;
   program: FinetuneProgram;
+  pairs: Pairs | undefined;
+  /** Tensors of the adapter that pairs are compared with by name. Default: the base model. */
+  referenceAdapter: ReadonlyMap<string, Float32Array> | undefined;
   validation: Validation | undefined;
   validationLoss: ValidationLoss | undefined;
   reporter: JobReporter;
 }
 
 async function train(training: Training): Promise<JobOutcome> {
-  const { settings, model, features, program, validation, validationLoss, reporter } = training;
+  const { settings, model, features, program, pairs, validation, validationLoss, reporter } = training;
   const { output, steps } = settings;
   const checkpoints = path.join(output, 'checkpoints');
   const jobHash = await hashOfJob(settings, model.weightsHash);
   const resumed = await readNewestCheckpoint(checkpoints, jobHash, reporter.note);
+  const reference = pairs && (await referenceOf(pairs, { ...training, checkpoints, jobHash }));
   if (resumed) program.write(resumed.arrays);
   const first = resumed?.step ?? 0;
   if (resumed) reporter.note(`resumed at step ${first}`);
@@ -159,12 +176,13 @@ async function train(training: Training): Promise<JobOutcome> {
   try {
     for (; !(await isOver(step)); step++) {
       const learningRate = learningRateAt(step, steps, settings.learningRate);
-      const parts = training.plan[step] as StepPart[];
-      loss = await trainStep(training, step, learningRate);
+      const parts = training.plan[step] ?? [];
+      const { loss: lossOfStep, ...figures } = await trainStep(training, { step, learningRate, reference });
+      loss = lossOfStep;
       if (!Number.isFinite(loss)) throw divergence(settings, step, loss);
-      tokens += parts.reduce((sum, { shape }) => sum + shape.batch * shape.tokens, 0);
+      tokens += parts.reduce((sum, { shape }) => sum + shape.batch * shape.tokens, pairs?.tokens(step) ?? 0);
       reporter.requireFence();
-      log.write({ step: step + 1, loss, learningRate, gradientNorm: program.gradientNorm() });
+      log.write({ step: step + 1, loss, learningRate, gradientNorm: program.gradientNorm(), ...figures });
 
       const seconds = (performance.now() - started) / 1000;
       reporter.progress({
@@ -202,6 +220,7 @@ async function train(training: Training): Promise<JobOutcome> {
       loss,
       steps: step,
       resumedAtStep: first,
+      ...(pairs && pairMetrics(log.curve)),
       ...(validation && { keptStep: best?.step ?? step, validationScore: best?.score ?? 0 }),
       ...(validationLoss && lossMetrics(validationLoss, validated, step)),
     },
@@ -214,30 +233,48 @@ function lossMetrics({ settings }: ValidationLoss, { losses, best }: Validated, 
   return { keptStep: best?.step ?? step, validationLoss: lowest };
 }
 
-/** Trains on the batch of a step. Returns its loss. */
-async function trainStep(training: Training, step: number, learningRate: number): Promise<number> {
-  const { settings, model, plan, program } = training;
-  const parts = plan[step] as StepPart[];
+/** Mean rewards of the last steps. */
+function pairMetrics(curve: readonly LossRecord[]): Record<string, number> {
+  const last = curve.slice(-LAST_STEPS);
+  const mean = (key: 'rewardMargin' | 'rewardAccuracy') =>
+    last.reduce((sum, record) => sum + (record[key] ?? 0), 0) / last.length;
+  return { rewardMargin: mean('rewardMargin'), rewardAccuracy: mean('rewardAccuracy') };
+}
+
+/** Trains on the batch of a step, and on its pairs. Returns their loss, and that of each where there are pairs. */
+async function trainStep(
+  training: Training,
+  { step, learningRate, reference }: { step: number; learningRate: number; reference: Reference | undefined },
+): Promise<Pick<LossRecord, 'loss' | 'sftLoss'> & Partial<PairFigures>> {
+  const { settings, model, plan, program, features, pairs } = training;
+  const parts = plan[step] ?? [];
   const queries = familyOf(model.config).imageTokens;
-  const weights = tokenWeights(
+  const ofTokens = tokenWeights(
     parts.flatMap(({ sequences }) => sequences),
     settings.groupSize,
   );
+  const { sftWeight = 1 } = pairs?.settings ?? {};
+  const weights = ofTokens.map((weight) => weight * sftWeight);
   const batchPart = async ({ sequences, shape }: StepPart, part: number): Promise<BatchPart> => ({
     shape,
     batch: collate(sequences, shape, queries, weights.slice(part * sequences.length)),
     images: await imagesOf(training, step * parts.length + part),
   });
   const [whole] = parts;
-  if (whole && parts.length === 1) return program.step({ ...(await batchPart(whole, 0)), step, learningRate });
+  if (whole && parts.length === 1 && !pairs) {
+    return { loss: program.step({ ...(await batchPart(whole, 0)), step, learningRate }) };
+  }
   let loss = 0;
   for (const [part, content] of parts.entries()) {
     loss += program.accumulate({ ...(await batchPart(content, part)), step, part });
     // Between parts too, as between steps: a step of many parts is long.
     await new Promise(setImmediate);
   }
+  const figures =
+    reference && (await pairs?.accumulate(program, { features, reference, step, firstPart: parts.length }));
   program.update({ step, learningRate });
-  return loss;
+  if (!figures) return { loss };
+  return { loss: loss + figures.preferenceLoss, ...(sftWeight > 0 && { sftLoss: loss / sftWeight }), ...figures };
 }
 
 /** Embeddings of the images of a part of a batch, by its number in the whole training. */

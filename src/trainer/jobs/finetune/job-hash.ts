@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { hashFile, hashValue } from '../../../core/hash.ts';
 import { readJsonLines } from '../../../core/read-json.ts';
+import { preferenceSampleSchema } from '../../../datasets/preference-pairs.ts';
 import { type Turn, trainingSampleSchema } from '../../../datasets/train-dataset.ts';
 import { validationQuestionSchema } from '../../job-files.ts';
 import { type FinetuneJob, type SettingsOf, trainerVersion } from '../../protocol.ts';
@@ -18,14 +19,16 @@ export async function hashOfJob(settings: SettingsOf<FinetuneJob>, weightsHash: 
     order,
     startAdapter,
     checkpointEverySteps: _every,
+    preference,
     validation,
     validationLoss,
     ...rest
   } = settings;
-  const [samplesHash, orderHash, startHash, validationHash, validationSamplesHash] = await Promise.all([
+  const [samplesHash, orderHash, startHash, preferenceHash, validationHash, validationSamplesHash] = await Promise.all([
     contentHash(samples),
     hashFile(order),
-    startAdapter ? hashFile(path.join(startAdapter, 'adapter_model.safetensors')) : undefined,
+    startAdapter && hashOfAdapter(startAdapter),
+    preference && hashOfPreference(preference),
     validation && hashOfValidation(validation),
     validationLoss && contentHash(validationLoss.samples),
   ]);
@@ -36,9 +39,27 @@ export async function hashOfJob(settings: SettingsOf<FinetuneJob>, weightsHash: 
     samplesHash,
     orderHash,
     startHash,
+    preferenceHash,
     validationHash,
     validationLoss: validationLoss && { ...validationLoss, samples: validationSamplesHash },
     tokenized: tokenizedOf(family),
+  });
+}
+
+const hashOfAdapter = (directory: string) => hashFile(path.join(directory, 'adapter_model.safetensors'));
+
+async function hashOfPreference({
+  pairs,
+  order,
+  referenceAdapter,
+  ...rest
+}: NonNullable<FinetuneJob['preference']>): Promise<string> {
+  const all = await readJsonLines(pairs, preferenceSampleSchema);
+  return hashValue({
+    ...rest,
+    pairs: all.map(({ image = '', ...texts }) => ({ ...texts, image: path.basename(image) })),
+    order: await hashFile(order),
+    reference: referenceAdapter && (await hashOfAdapter(referenceAdapter)),
   });
 }
 

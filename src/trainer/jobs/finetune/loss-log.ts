@@ -15,8 +15,27 @@ export const lossRecordSchema = z.object({
   learningRate: z.number(),
   /** Before it was shortened; only with finetune.maximumGradientNorm. */
   gradientNorm: z.number().optional(),
+  /** The loss of the samples, where the step's has that of preference pairs in it. */
+  sftLoss: z.number().optional(),
+  /** Of the step's preference pairs, as the others below. */
+  preferenceLoss: z.number().optional(),
+  /** By how much the chosen answers' rewards exceed the rejected ones', a mean. */
+  rewardMargin: z.number().optional(),
+  /** The share of pairs whose chosen answer has the higher reward. */
+  rewardAccuracy: z.number().optional(),
 });
 export type LossRecord = z.output<typeof lossRecordSchema>;
+
+/** What TensorBoard shows, and its name there. */
+const SCALARS = {
+  loss: 'loss',
+  learningRate: 'learning rate',
+  gradientNorm: 'gradient norm',
+  sftLoss: 'sft loss',
+  preferenceLoss: 'preference loss',
+  rewardMargin: 'reward margin',
+  rewardAccuracy: 'reward accuracy',
+} as const satisfies Partial<Record<keyof LossRecord, string>>;
 
 export const LOSS_FILE = 'loss.jsonl';
 export const VALIDATION_LOSS_FILE = 'validation-loss.jsonl';
@@ -65,9 +84,10 @@ export async function openLossLog(directory: string, before: readonly LossRecord
       curve.push(record);
       stream.write(line(record));
       if (record.step % TENSORBOARD_EVERY_STEPS !== 0) return;
-      tensorBoard.scalar('loss', record.loss, record.step);
-      tensorBoard.scalar('learning rate', record.learningRate, record.step);
-      if (record.gradientNorm !== undefined) tensorBoard.scalar('gradient norm', record.gradientNorm, record.step);
+      for (const [key, name] of Object.entries(SCALARS)) {
+        const value = record[key as keyof LossRecord];
+        if (value !== undefined) tensorBoard.scalar(name, value, record.step);
+      }
     },
     writeValidation: async (losses) => {
       await writeJsonLines(path.join(directory, VALIDATION_LOSS_FILE), losses);

@@ -44,12 +44,12 @@ export function causalTables(ops: Ops, config: Pick<ModelConfig, 'text_config'>,
 }
 
 /**
- * Mean loss of the answers of a batch.
+ * Logits of the learned places of a batch.
  *
  * @param images `[batch * queries, text hidden]`
- * @returns scalar
+ * @returns `[batch * targets, vocabulary]`
  */
-export function batchLoss(
+export function batchLogits(
   tape: Tape,
   weights: Weights,
   config: ModelConfig,
@@ -59,7 +59,7 @@ export function batchLoss(
   adapters?: Adapters,
   activationCheckpointing = false,
 ): Variable {
-  const logits = multimodal(
+  return multimodal(
     tape,
     weights,
     config,
@@ -75,5 +75,15 @@ export function batchLoss(
     },
     adapters,
   );
-  return crossEntropy(tape, logits, inputs.labels, inputs.weights);
+}
+
+/**
+ * Mean loss of the answers of a batch.
+ *
+ * @param inputs as of `batchLogits`
+ * @returns scalar
+ */
+export function batchLoss(...batch: Parameters<typeof batchLogits>): Variable {
+  const [tape, , , , inputs] = batch;
+  return crossEntropy(tape, batchLogits(...batch), inputs.labels, inputs.weights);
 }

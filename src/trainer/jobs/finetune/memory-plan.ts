@@ -7,7 +7,7 @@ import type { LoraSettings } from '../../protocol.ts';
 import type { BatchShape } from '../batch.ts';
 import { frozenWeights } from '../frozen-weights.ts';
 import { IMAGE_BATCH } from '../vision/image-features.ts';
-import { defineFinetune, type FinetuneProgramSettings, shapeName } from './finetune-program.ts';
+import { defineFinetune, type FinetuneProgramSettings, pairsName, shapeName } from './finetune-program.ts';
 import { OPTIMIZER_STATE } from './optimizer.ts';
 
 export interface MemoryPlan {
@@ -17,7 +17,7 @@ export interface MemoryPlan {
   adapters: number;
   /** Bytes of AdamW's two moments, and of the gradients that are summed over the parts of a batch. */
   optimizer: number;
-  /** Bytes of what one training step holds at once: activations, gradients, weights widened or narrowed for use. */
+  /** Bytes of what one training step, or its pairs, hold at once: activations, gradients, weights widened or narrowed for use. */
   activations: number;
   /** Bytes of the projection's weights, which embed each batch's images. */
   projection: number;
@@ -47,7 +47,8 @@ export function planMemory(
   const [parameters] = OPTIMIZER_STATE;
   const adapters = sizes.get(parameters) ?? 0;
   const optimizer = sum([...sizes.values()]) - weights - adapters;
-  const activations = program.workingBytes(shapeName(shape));
+  const functions = [shapeName(shape), ...(settings.pairs?.shapes ?? []).map(pairsName)];
+  const activations = Math.max(...functions.map((name) => program.workingBytes(name)));
   const { projection, images } = imageBytes(config);
   const training = weights + adapters + optimizer + activations + projection;
   const used = [...names].filter(([name]) => sizes.has(name));

@@ -29,6 +29,10 @@ describe('the memory plan', () => {
     expect(parts.activations).toBeLessThan(0.35 * plain.activations);
     expect(parts.optimizer).toBe(1.5 * plain.optimizer);
     expect(plan({ activationCheckpointing: true }).activations).toBeLessThan(plain.activations);
+    const pairs = { batchSize: 4, beta: 0.1, labelSmoothing: 0, shapes: [{ ...shape, batch: 16 }] };
+    const withPairs = plan({ pairs });
+    expect(withPairs.activations).toBeGreaterThan(1.5 * plain.activations);
+    expect(withPairs.optimizer).toBe(1.5 * plain.optimizer);
     expect(plain.peak).toBe(
       Math.max(plain.images, plain.weights + plain.adapters + plain.optimizer + plain.activations + plain.projection),
     );
