@@ -27,7 +27,7 @@ export function describeResults(lines: readonly Line[]): string[] {
 const widest = Math.max(...armNames.map(({ length }) => length));
 
 function describeConfirmation(world: string, { seeds, scores, ...rest }: ConfirmationSummary): string[] {
-  const { bestOverUniform, bestOverNoNewData, tokensToUniform } = rest;
+  const { bestOverUniform, bestOverNoNewData, pairs, tokensToUniform } = rest;
   const rows = Object.entries(scores).map(([name, score]) => `  ${name.padEnd(widest)} ${fixed(score)}`);
   const tokens =
     tokensToUniform === undefined
@@ -40,6 +40,12 @@ function describeConfirmation(world: string, { seeds, scores, ...rest }: Confirm
     ...rows,
     `  ${bestOverUniform.arm} over uniform: ${points(bestOverUniform)}`,
     `  ${bestOverNoNewData.arm} over no new data: ${points(bestOverNoNewData)}`,
+    ...(pairs
+      ? [
+          `  with preference pairs, over ${bestOverUniform.arm} alone: ${points(pairs.score)}`,
+          `    without images: ${points(pairs.blind)}; forgotten: ${points(pairs.forgotten)}`,
+        ]
+      : []),
     ...tokens,
   ];
 }
@@ -66,6 +72,11 @@ export function jsonOfResults(lines: readonly Line[]): object {
     ...(confirmed && {
       confirm: roundedScores(confirmed.scores),
       bestOverUniform: roundedDifference(confirmed.bestOverUniform),
+      ...(confirmed.pairs && {
+        sftDpoOverBest: roundedDifference(confirmed.pairs.score),
+        blindRise: roundedDifference(confirmed.pairs.blind),
+        forgottenRise: roundedDifference(confirmed.pairs.forgotten),
+      }),
       tokensToUniform:
         typeof confirmed.tokensToUniform === 'number'
           ? rounded(confirmed.tokensToUniform, 100)
@@ -75,8 +86,9 @@ export function jsonOfResults(lines: readonly Line[]): object {
   };
 }
 
-function roundedScores<Name extends string>(scores: Readonly<Record<Name, number>>): Record<string, number> {
-  return Object.fromEntries(Object.entries<number>(scores).map(([name, score]) => [name, rounded(score)]));
+function roundedScores(scores: Readonly<Record<string, number | undefined>>): Record<string, number> {
+  const known = Object.entries(scores).filter((entry): entry is [string, number] => entry[1] !== undefined);
+  return Object.fromEntries(known.map(([name, score]) => [name, rounded(score)]));
 }
 
 function roundedDifference({ arm, mean, low, high }: Difference): {

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { fileExists } from '../../src/core/files.ts';
 import { InputError } from '../../src/core/input-error.ts';
 import { readJsonLines } from '../../src/core/read-json.ts';
-import { type Arm, armNames, type Cell, phaseOf, shares, worlds } from './plan.ts';
+import { type Arm, armNames, type Cell, candidates, phaseOf, shares, worlds } from './plan.ts';
 
 const percent = z.number().min(0).max(100);
 const tokens = z.int().nonnegative();
@@ -14,6 +14,7 @@ const lineSchema = z.strictObject({
   world: z.enum(worlds),
   seed: z.int().nonnegative(),
   arm: z.enum(armNames as [Arm, ...Arm[]]),
+  on: z.enum(candidates).optional(),
   share: z.enum(shares),
   /** Of the arm's config, without seed and paths. */
   configHash: z.string(),
@@ -21,6 +22,10 @@ const lineSchema = z.strictObject({
   /** Multiple choice on the test questions, in percent, in round 0 and in the last round. */
   round0: percent,
   score: percent,
+  /** The same in the last round for the same questions without their images. */
+  blind: percent,
+  /** Of the validation questions that an earlier round answered rightly, the share that the last round does not, in percent. */
+  forgotten: percent,
   /** Question type → share of wrong answers to the test questions in the last round, 0 to 1. */
   errorByType: z.record(z.string(), z.number().min(0).max(1)),
   /** What the teacher read and wrote in all rounds, candidates that were not kept included. */

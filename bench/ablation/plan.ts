@@ -6,7 +6,7 @@ import type { Config } from '../../src/config/schema.ts';
 
 type Sampling = Partial<Config['sampling']>;
 
-/** How an arm draws; undefined: it trains on for as many steps, and draws nothing. */
+/** How an arm draws; undefined: it draws nothing, and trains on for as many steps, or draws as another arm does. */
 export const arms = {
   noNewData: undefined,
   uniform: { strategy: 'uniform' },
@@ -17,10 +17,15 @@ export const arms = {
   /** What the draw of types alone is worth, and that of images. */
   weightedTypesRandomImages: { strategy: 'adaptive', images: 'random' },
   randomTypesNearImages: { strategy: 'uniform', images: 'near' },
+  /** Draws as the arm that the pilot chooses, and learns from preference pairs too. */
+  sftDpo: undefined,
 } as const satisfies Record<string, Sampling | undefined>;
 
 export type Arm = keyof typeof arms;
 export const armNames = Object.keys(arms) as Arm[];
+/** Preference pairs are not what the pilot chooses among. */
+export type PilotArm = Exclude<Arm, 'sftDpo'>;
+export const pilotArms = armNames.filter((arm): arm is PilotArm => arm !== 'sftDpo');
 
 /** The arms of which the pilot chooses one. */
 export const candidates = ['adaptive', 'expectedGain', 'highLoss', 'difficultyWindow'] as const satisfies Arm[];
@@ -58,6 +63,8 @@ export interface Cell {
   world: World;
   seed: number;
   arm: Arm;
+  /** Of `sftDpo`: the arm that it draws as. */
+  on?: Candidate | undefined;
   share: Share;
 }
 
@@ -72,7 +79,7 @@ export function cellsOf(world: World, seed: number, best: Candidate | undefined)
   if (phase === 'pilot') {
     if (world !== 'demo')
       throw new RangeError(`The pilot is of the world demo alone; seed ${seed} is one of its seeds`);
-    return armNames.map((arm) => ({ world, seed, arm, share: 'whole' }));
+    return pilotArms.map((arm) => ({ world, seed, arm, share: 'whole' }));
   }
   if (best === undefined) throw new RangeError(`Seed ${seed} confirms an arm, and the pilot has not chosen one yet`);
   const whole = (['noNewData', 'uniform', best] as const).map((arm): Cell => ({ world, seed, arm, share: 'whole' }));
@@ -80,5 +87,6 @@ export function cellsOf(world: World, seed: number, best: Candidate | undefined)
     { world, seed, arm: 'uniform', share },
     { world, seed, arm: best, share },
   ]);
-  return world === 'demo' ? [...whole, ...parts] : whole;
+  const pairs: Cell = { world, seed, arm: 'sftDpo', on: best, share: 'whole' };
+  return world === 'demo' ? [...whole, pairs, ...parts] : whole;
 }

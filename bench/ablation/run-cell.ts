@@ -9,9 +9,12 @@ import { readManifest, runStepOnce } from '../../src/core/manifest.ts';
 import { openRunDirectory, roundDirectory } from '../../src/core/run-directory.ts';
 import { writeJson } from '../../src/core/write-file.ts';
 import { readScores } from '../../src/evaluation/evaluation-files.ts';
+import { sumForgotten } from '../../src/evaluation/forgetting.ts';
 import { engineDataFile } from '../../src/round/append/generated-data.ts';
+import { readForgotten } from '../../src/round/compare/results.ts';
 import { freezeConfig } from '../../src/round/frozen-config.ts';
 import { loadStep } from '../../src/round/load-step.ts';
+import { selects } from '../../src/round/select/results.ts';
 import type { StepContext } from '../../src/round/step-context.ts';
 import { directoryOf, stepDirectory } from '../../src/round/step-directory.ts';
 import type { StepName } from '../../src/round/steps.ts';
@@ -33,7 +36,7 @@ const poolFactor = 3;
 
 /** The config of a run; round 0 is the same for all arms of a seed. */
 export async function configOf(
-  { world, seed, arm, share }: Cell,
+  { world, seed, arm, on, share }: Cell,
   { config: file, steps, work }: Setting,
 ): Promise<Config> {
   const config = await loadConfig(file, { seed });
@@ -58,14 +61,27 @@ export async function configOf(
     },
     // Rounds are compared at equal numbers of steps and requests: none is skipped.
     gate: { ...config.gate, policy: 'always' },
-    finetune: { ...config.finetune, epochs: 1, stepsPerEpoch: steps },
+    finetune: {
+      ...config.finetune,
+      ...{ epochs: 1, stepsPerEpoch: steps },
+      ...(arm === 'sftDpo' && { objective: 'sft+dpo' }),
+    },
+    evaluate: { ...config.evaluate, benchmarks: [...config.evaluate.benchmarks, blindQuestions(config)] },
     sampling: {
       ...config.sampling,
-      ...arms[arm],
+      ...arms[on ?? arm],
       requests: Math.round(config.sampling.requests * shareOf[share]),
     },
   };
 }
+
+/** The test questions without their images: what the model knows of answers alone. */
+function blindQuestions({ data: { test } }: Config): Config['evaluate']['benchmarks'][number] {
+  if (test === undefined) throw new Error('the experiment needs test questions');
+  return { benchmark: 'aokvqa', name: blindName, file: test.file, blind: true, prompt: 'training' };
+}
+
+const blindName = 'blind';
 
 /** What all seeds of an arm have in common. */
 export function hashOfArm(config: Config): string {
@@ -93,7 +109,7 @@ export async function runCell(cell: Cell, setting: Setting, tag: string): Promis
     const context = contextOf(round);
     if (round > 0 && cell.arm === 'noNewData') await appendNothing(context);
     else if (round > 0) for (const step of dataSteps(frozen)) await runStep(step, context);
-    for (const step of ['finetune', 'merge', 'evaluate', 'classify'] as const) await runStep(step, context);
+    for (const step of ['finetune', 'merge', 'evaluate', 'classify', 'compare'] as const) await runStep(step, context);
   }
   return {
     tag,
@@ -102,6 +118,8 @@ export async function runCell(cell: Cell, setting: Setting, tag: string): Promis
     processor: `${cpus()[0]?.model.trim() ?? 'unknown'}, ${cpus().length} cores`,
     round0: (await testScores(run, 0)).score,
     ...(await testScores(run, config.rounds)),
+    blind: (await testScores(run, config.rounds, blindName)).score,
+    forgotten: await forgottenShare(run, config.rounds),
     ...(await dataFigures(run, config.rounds)),
     finishedAt: new Date().toISOString(),
   };
@@ -111,8 +129,8 @@ async function runStep(name: StepName, context: StepContext): Promise<void> {
   await (await loadStep(name)).run(context);
 }
 
-function dataSteps({ sampling }: Config): StepName[] {
-  const chooses: StepName[] = sampling.strategy === 'difficulty-window' ? ['select'] : [];
+function dataSteps(config: Config): StepName[] {
+  const chooses: StepName[] = selects(config) ? ['select'] : [];
   return ['embed', 'sample', 'generate', 'refine', ...chooses, 'append'];
 }
 
@@ -142,9 +160,19 @@ async function appendNothing({ run, round }: StepContext): Promise<void> {
   await runStepOnce({ directory: stepDirectory(run, round, 'append'), step: 'append', inputs: {}, work });
 }
 
+/** In percent, of all question types together. */
+async function forgottenShare(run: StepContext['run'], round: number): Promise<number> {
+  const { right, lost } = sumForgotten(await readForgotten(stepDirectory(run, round, 'compare')));
+  return right === 0 ? 0 : (100 * lost) / right;
+}
+
 /** Of a round's model, on the test questions. */
-async function testScores(run: StepContext['run'], round: number): Promise<Pick<Line, 'score' | 'errorByType'>> {
-  const { measures } = await readScores(join(stepDirectory(run, round, 'evaluate'), 'test'));
+async function testScores(
+  run: StepContext['run'],
+  round: number,
+  set = 'test',
+): Promise<Pick<Line, 'score' | 'errorByType'>> {
+  const { measures } = await readScores(join(stepDirectory(run, round, 'evaluate'), set));
   const { multipleChoice } = measures;
   if (multipleChoice === undefined) throw new Error(`round ${round} has no multiple choice on the test questions`);
   const types = Object.entries(multipleChoice.groups['question type'] ?? {});

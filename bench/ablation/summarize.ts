@@ -5,12 +5,13 @@ import { confidenceInterval, mean, pairedTTest, standardDeviation } from '../../
 import { isDone, type Line } from './lines.ts';
 import {
   type Arm,
-  armNames,
   type Candidate,
   candidates,
   cellsOf,
   leastConfirmationSeeds,
+  type PilotArm,
   phaseOf,
+  pilotArms,
   type Share,
   shares,
   type World,
@@ -35,10 +36,10 @@ const pilotSeedCount = 4;
 export interface PilotSummary {
   seeds: number;
   /** Mean score of each arm; NaN where no seed is complete. */
-  scores: Readonly<Record<Arm, number>>;
+  scores: Readonly<Record<PilotArm, number>>;
   round0: number;
   /** Every other arm over uniform, with p-values as they are and by Holm's correction over them. */
-  overUniform: (Difference & { holm: number })[];
+  overUniform: (Difference & { arm: PilotArm; holm: number })[];
   /** The candidate of the highest mean; undefined before all seeds of the pilot are complete. */
   best: Candidate | undefined;
   /** Seeds that confirm it with a power of 80 %; undefined before there is a best one. */
@@ -47,23 +48,34 @@ export interface PilotSummary {
 
 export interface ConfirmationSummary {
   seeds: number;
-  scores: { round0: number; noNewData: number; uniform: number; best: number };
+  scores: { round0: number; noNewData: number; uniform: number; best: number; sftDpo?: number };
   bestOverUniform: Difference;
   bestOverNoNewData: Difference;
+  /** Preference pairs beside samples against samples alone; undefined in a world without this arm. */
+  pairs: PairsSummary | undefined;
   /** See `shareToReach`; undefined where parts of the requests are not scored. */
   tokensToUniform: number | undefined | null;
+}
+
+/** Of `sftDpo` over the arm that it draws as, in points. */
+export interface PairsSummary {
+  score: Difference;
+  /** Of the same questions without their images: what rises here is not seen. */
+  blind: Difference;
+  /** Of the validation questions that an earlier round answered rightly, the share that is lost. */
+  forgotten: Difference;
 }
 
 /** By the seeds of which every arm is done: a mean over other seeds than another arm's would not be one of pairs. */
 export function summarizePilot(lines: readonly Line[]): PilotSummary {
   const seeds = completeSeeds(lines, 'demo', 'pilot', undefined);
   const { of, over } = figures(lines, 'demo', seeds);
-  const others = armNames.filter((arm) => arm !== 'uniform').map((arm) => over(arm, 'uniform'));
+  const others = pilotArms.filter((arm) => arm !== 'uniform').map((arm) => ({ ...over(arm, 'uniform'), arm }));
   const adjusted = holmAdjusted(others.map(({ pValue }) => pValue));
   const best = seeds.length < pilotSeedCount ? undefined : highest(candidates, (arm) => mean(of(arm)));
   return {
     seeds: seeds.length,
-    scores: Object.fromEntries(armNames.map((arm) => [arm, mean(of(arm))])) as Record<Arm, number>,
+    scores: Object.fromEntries(pilotArms.map((arm) => [arm, mean(of(arm))])) as Record<PilotArm, number>,
     round0: mean(of('uniform', ({ round0 }) => round0)),
     overUniform: others.map((other, index) => ({ ...other, holm: adjusted[index] as number })),
     best,
@@ -100,17 +112,26 @@ export function summarizeConfirmation(
     tokens: mean(tokens(best, share)) / whole,
     score: mean(of(best, ({ score }) => score, share)),
   }));
+  const hasPairs = world === 'demo';
   const scores = {
     round0: mean(of('uniform', ({ round0 }) => round0)),
     noNewData: mean(of('noNewData')),
     uniform: mean(of('uniform')),
     best: mean(of(best)),
+    ...(hasPairs && { sftDpo: mean(of('sftDpo')) }),
   };
   return {
     seeds: seeds.length,
     scores,
     bestOverUniform: over(best, 'uniform'),
     bestOverNoNewData: over(best, 'noNewData'),
+    pairs: hasPairs
+      ? {
+          score: over('sftDpo', best),
+          blind: over('sftDpo', best, ({ blind }) => blind),
+          forgotten: over('sftDpo', best, ({ forgotten }) => forgotten),
+        }
+      : undefined,
     tokensToUniform:
       world === 'demo' && hasParts
         ? shareToReach([{ tokens: 0, score: scores.noNewData }, ...curve], scores.uniform)
@@ -163,8 +184,8 @@ function figures(lines: readonly Line[], world: World, seeds: readonly number[])
     );
   const tokens = (arm: Arm, share: Share) =>
     of(arm, ({ teacherTokens }) => teacherTokens.prompt + teacherTokens.completion, share);
-  const over = (arm: Arm, other: Arm): Difference => {
-    const values = differences(of(arm), of(other));
+  const over = (arm: Arm, other: Arm, value?: (line: Line) => number): Difference => {
+    const values = differences(of(arm, value), of(other, value));
     const [low, high] = confidenceInterval(values);
     return { arm, mean: mean(values), low, high, pValue: pairedTTest(values) };
   };

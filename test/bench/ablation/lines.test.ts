@@ -85,7 +85,7 @@ describe('a run of the experiment', () => {
     const all = await fileOf(pilotLines());
     const lines = await runMissing({ ...settings, seeds: [11], file: all, run });
     expect(new Set(lines.filter(({ seed }) => seed === 11).map(({ arm }) => arm))).toEqual(
-      new Set(['noNewData', 'uniform', 'highLoss']),
+      new Set(['noNewData', 'uniform', 'highLoss', 'sftDpo']),
     );
   });
 });
@@ -122,6 +122,22 @@ describe('the config of an arm', () => {
     expect(sampling).toMatchObject({ strategy: 'difficulty-window', requests: 1500 });
     expect(finetune.stepsPerEpoch).toBe(650);
     expect((await whole('uniform', 21, 'mild')).data.scenes?.baseTypes).toBe('mild');
+  });
+
+  test('draws as the chosen arm does, with preference pairs', async () => {
+    const cell: Cell = { world: 'demo', seed: 11, arm: 'sftDpo', on: 'highLoss', share: 'whole' };
+    const { sampling, finetune } = await configOf(cell, setting);
+    expect(sampling.strategy).toBe('high-loss');
+    expect(finetune).toMatchObject({ objective: 'sft+dpo', stepsPerEpoch: 650, startFrom: 'previous' });
+    const alone = await configOf({ ...cell, arm: 'highLoss', on: undefined }, setting);
+    expect(alone.finetune).toEqual({ ...finetune, objective: 'sft' });
+  });
+
+  test('asks the test questions without their images too', async () => {
+    const { evaluate, data } = await whole('uniform');
+    expect(evaluate.benchmarks).toEqual([
+      { benchmark: 'aokvqa', name: 'blind', file: data.test?.file, blind: true, prompt: 'training' },
+    ]);
   });
 
   test('has one hash for all seeds, and another for another arm or world', async () => {

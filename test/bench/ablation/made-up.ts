@@ -18,6 +18,8 @@ export function madeUpLine(cell: Cell, score: number, changes: Partial<Line> = {
     processor: 'a processor',
     round0: 50,
     score,
+    blind: 30,
+    forgotten: 10,
     errorByType: { counting: 0.5 },
     teacherTokens: {
       prompt: cell.arm === 'noNewData' ? 0 : Math.round(600_000 * shareOf[cell.share]),

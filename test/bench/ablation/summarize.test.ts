@@ -1,7 +1,7 @@
 /** What is made of the experiment's lines, on made-up ones. */
 import { describe, expect, test } from 'vitest';
 import { describeResults, jsonOfResults } from '../../../bench/ablation/describe.ts';
-import { type Arm, armNames, cellsOf, phaseOf } from '../../../bench/ablation/plan.ts';
+import { type Arm, cellsOf, phaseOf, pilotArms } from '../../../bench/ablation/plan.ts';
 import { seedsWanted, shareToReach, summarizeConfirmation, summarizePilot } from '../../../bench/ablation/summarize.ts';
 import { madeUpLine, madeUpLines, pilotLines } from './made-up.ts';
 
@@ -16,7 +16,7 @@ describe('the pilot', () => {
     expect(highLoss?.pValue).toBeCloseTo(0.0005736731093319847, 9);
     const holms = pilot.overUniform.map(({ holm }) => holm);
     for (const [index, { pValue }] of pilot.overUniform.entries()) expect(holms[index]).toBeGreaterThanOrEqual(pValue);
-    expect(pilot.overUniform.map(({ arm }) => arm)).toEqual(armNames.filter((arm) => arm !== 'uniform'));
+    expect(pilot.overUniform.map(({ arm }) => arm)).toEqual(pilotArms.filter((arm) => arm !== 'uniform'));
   });
 
   test('chooses the candidate that gained most, never a control', () => {
@@ -44,7 +44,7 @@ describe('the confirmation', () => {
     madeUpLines('demo', fresh, 'highLoss', ({ seed, arm, share }) =>
       arm === 'highLoss'
         ? { whole: 70, half: 69, third: 64 }[share] + gain + (seed % 2)
-        : { uniform: 70 + (seed % 3), noNewData: 60 }[arm as 'uniform' | 'noNewData'],
+        : { uniform: 70 + (seed % 3), noNewData: 60, sftDpo: 72 + gain }[arm as 'uniform' | 'noNewData' | 'sftDpo'],
     );
 
   test('is of the fresh seeds alone: no figure of the pilot gets into it', () => {
@@ -59,6 +59,18 @@ describe('the confirmation', () => {
     expect(none?.bestOverUniform.low).toBeLessThan(0);
     const some = summarizeConfirmation(confirm(4), 'demo', 'highLoss');
     expect(some?.bestOverUniform.low).toBeGreaterThan(1.5);
+  });
+
+  test('compares preference pairs with the arm that they are added to, blind answers and what is forgotten too', () => {
+    const lines = confirm(3).map((line) =>
+      line.arm === 'sftDpo' ? { ...line, blind: 31 + (line.seed % 2), forgotten: 8 } : line,
+    );
+    const { pairs, scores } = summarizeConfirmation(lines, 'demo', 'highLoss') ?? {};
+    expect(scores?.sftDpo).toBe(75);
+    // Even seeds have 73, odd ones 74, against 75.
+    expect(pairs?.score).toMatchObject({ arm: 'sftDpo', mean: 1.5 });
+    expect(pairs?.blind.mean).toBeCloseTo(1.5, 12);
+    expect(pairs?.forgotten).toMatchObject({ mean: -2, low: -2, high: -2 });
   });
 
   test('leaves out seeds that miss an arm', () => {
@@ -112,8 +124,10 @@ describe('what is printed', () => {
       seeds: 2,
       pilotSeeds: 4,
       pilot: { uniform: 71.3, highLoss: 75.8 },
-      confirm: { round0: 50, noNewData: 70, uniform: 70, best: 75 },
+      confirm: { round0: 50, noNewData: 70, uniform: 70, best: 75, sftDpo: 70 },
       bestOverUniform: { arm: 'highLoss', mean: 5, low: 5, high: 5 },
+      sftDpoOverBest: { arm: 'sftDpo', mean: -5, low: -5, high: -5 },
+      blindRise: { mean: 0 },
       mild: { seeds: 2, bestOverUniform: { arm: 'highLoss' } },
     });
     const text = describeResults(lines).join('\n');
@@ -125,12 +139,13 @@ describe('what is printed', () => {
 });
 
 test('the plan has every arm for the pilot, and three with parts of the requests for the confirmation', () => {
-  expect(cellsOf('demo', 1, undefined).map(({ arm }) => arm)).toEqual(armNames);
+  expect(cellsOf('demo', 1, undefined).map(({ arm }) => arm)).toEqual(pilotArms);
+  expect(pilotArms).not.toContain('sftDpo');
   const arms = (world: 'demo' | 'mild') => cellsOf(world, 11, 'adaptive').map(({ arm, share }) => `${arm} ${share}`);
   expect(arms('mild')).toEqual(['noNewData whole', 'uniform whole', 'adaptive whole']);
   expect(arms('demo')).toEqual([
     ...arms('mild'),
-    ...['uniform third', 'adaptive third', 'uniform half', 'adaptive half'],
+    ...['sftDpo whole', 'uniform third', 'adaptive third', 'uniform half', 'adaptive half'],
   ]);
   expect(() => cellsOf('demo', 11, undefined)).toThrow('the pilot has not chosen one yet');
   expect(() => cellsOf('mild', 1, undefined)).toThrow('The pilot is of the world demo alone');
