@@ -95,7 +95,7 @@ def family(directory, images):
     generation.save_pretrained(merged.with_name("generation"))
     ends = generation.eos_token_id if isinstance(generation.eos_token_id, list) else [generation.eos_token_id]
     question = turn("user", {"image": images[0]}, "Where is the cat?")
-    ours = model.family.written("Where is the cat?", images[0], 8, model.scorer, False, False)
+    ours = model.family.written({"question": "Where is the cat?", "maximumNewTokens": 8}, images[:1], model)
     return {
         "notes": notes,
         "own template": (merged / "chat_template.jinja").read_text("utf8") == model.family.processor.chat_template,

@@ -45,7 +45,7 @@ def checked(directory, images):
         wanted = [theirs.loss(before + answer, image) for answer in ANSWERS]
         result["ranking"] = max(result["ranking"], difference(scored(model, model.family.answers(asked)), wanted))
     result["written"] = all(
-        model.family.written(QUESTION, image, 8, model.scorer, False, False) == theirs.written(image, model.family.ends)
+        model.family.written({"question": QUESTION, "maximumNewTokens": 8}, [image], model) == theirs.written(image, model.family.ends)
         for image in images
     )
     blind = [{key: value for key, value in sample.items() if key != "image"} for sample in samples[::2]]
