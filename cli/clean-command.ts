@@ -5,11 +5,12 @@ import { readdir, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Command } from 'commander';
 import { setUpCommand } from '../scripts/doctor/commands.mjs';
-import { sizeOf } from '../scripts/doctor/size.mjs';
+import { sizeOf, sizeText } from '../scripts/doctor/size.mjs';
 import { InputError } from '../src/core/input-error.ts';
 import { setupFile } from '../src/core/setup-file.ts';
 import { wrongOption } from './options.ts';
 import { textTable } from './text-table.ts';
+import { tell } from './say.ts';
 
 /** Models, checkpoints and results that commands and benches write there: no set-up makes them again. */
 const kept = ['bench', 'bridge', 'charts', 'pretrain', 'smollm2'];
@@ -34,7 +35,7 @@ export function addCleanCommand(program: Command): void {
 export async function clean({ folder, yes }: { folder: string; yes: boolean }): Promise<void> {
   const names = (await namesIn(folder)).filter((name) => !kept.includes(name));
   if (names.length === 0) {
-    process.stdout.write(`${folder} has nothing to remove\n`);
+    tell(`${folder} has nothing to remove`);
     return;
   }
   if (names.includes('setup.lock')) {
@@ -49,14 +50,14 @@ export async function clean({ folder, yes }: { folder: string; yes: boolean }): 
   entries.sort((one, other) => other.bytes - one.bytes);
   const all = sizeText(entries.reduce((sum, { bytes }) => sum + bytes, 0));
   const rows = entries.map(({ name, bytes }) => [name, sizeText(bytes)]);
-  process.stdout.write(`${textTable([folder, all], rows, { textColumns: 1, compact: true })}\n`);
+  tell(textTable([folder, all], rows, { textColumns: 1, compact: true }));
   if (!yes && !(await isAgreed(all))) {
-    process.stdout.write('Nothing was removed.\n');
+    tell('Nothing was removed.');
     return;
   }
   // Links are removed, not what they lead to.
   for (const name of names) await rm(join(folder, name), { recursive: true, force: true });
-  process.stdout.write(`${all} removed. \`${setUpCommand}\` downloads again what is needed.\n`);
+  tell(`${all} removed. \`${setUpCommand}\` downloads again what is needed.`);
 }
 
 async function isAgreed(size: string): Promise<boolean> {
@@ -71,8 +72,4 @@ async function isAgreed(size: string): Promise<boolean> {
 /** None of a folder that is not there, or can't be read. */
 function namesIn(folder: string): Promise<string[]> {
   return readdir(folder).catch(() => []);
-}
-
-function sizeText(bytes: number): string {
-  return bytes >= 1e8 ? `${(bytes / 1e9).toFixed(1)} GB` : `${(bytes / 1e6).toFixed(1)} MB`;
 }

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { type Command, InvalidArgumentError } from 'commander';
 import { InputError } from '../src/core/input-error.ts';
 import { integer } from './options.ts';
+import { tell } from './say.ts';
 
 /** Adds `dataengine codec-server`. */
 export function addCodecServerCommand(program: Command, signal: AbortSignal): void {
@@ -28,7 +29,7 @@ export function addCodecServerCommand(program: Command, signal: AbortSignal): vo
       }
       const { namespace = 'default' } = loadClientConnectConfig();
       const server = await serveCodec({ codec: payloadCodec(keys), port, ui, namespace });
-      process.stdout.write(`Codec endpoint ${server.address} for the namespace ${namespace}, until Ctrl-C\n`);
+      tell(`Codec endpoint ${server.address} for the namespace ${namespace}, until Ctrl-C`);
       if (!signal.aborted) await once(signal, 'abort');
       await server.close();
     });

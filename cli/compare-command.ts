@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import type { Comparison } from '../src/evaluation/compare-models.ts';
 import { integer } from './options.ts';
+import { tell } from './say.ts';
 import { textTable } from './text-table.ts';
 
 interface CompareOptions {
@@ -25,7 +26,8 @@ export function addCompareCommand(program: Command): void {
     .action(async (first: string, second: string, { json, samples, seed }: CompareOptions) => {
       const { compareEvaluations } = await import('../src/evaluation/compare-models.ts');
       const comparisons = await compareEvaluations(first, second, { samples, seed });
-      process.stdout.write(`${json ? JSON.stringify(comparisons) : formatComparisons(comparisons)}\n`);
+      if (json) process.stdout.write(`${JSON.stringify(comparisons)}\n`);
+      else tell(formatComparisons(comparisons));
     });
 }
 

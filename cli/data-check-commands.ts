@@ -14,7 +14,7 @@ import { TrainerError } from '../src/trainer/supervisor/trainer-error.ts';
 import { exitCodes } from './failures.ts';
 import { addDataRootOption, addRunOptions, loadNamedConfig, type RunOptions } from './options.ts';
 import { createProgressDisplay } from './progress-display.ts';
-import { say } from './say.ts';
+import { tell } from './say.ts';
 import { leavesTeacher } from './step-commands.ts';
 import { textTable } from './text-table.ts';
 
@@ -45,10 +45,10 @@ export function addDataCheckCommands(data: Command, signal: AbortSignal): void {
         display.stop(),
       );
       const { problems, images, questions, leftOut, notes } = await check;
-      for (const records of leftOut) process.stdout.write(leftOutLine(records));
-      for (const note of notes) say(note, process.stdout);
+      for (const records of leftOut) tell(leftOutLine(records));
+      for (const note of notes) tell(note);
       if (problems.length === 0) {
-        process.stdout.write(`The data is complete: ${questions} questions to score, ${images} images.\n`);
+        tell(`The data is complete: ${questions} questions to score, ${images} images.`);
         const { dataLengths } = await import('../src/round/data-lengths.ts');
         await writeLengths(
           () => dataLengths(config, { signal, onProgress }).finally(() => display.stop()),
@@ -58,11 +58,9 @@ export function addDataCheckCommands(data: Command, signal: AbortSignal): void {
       }
       const rows = problemRows(problems, config.data.root, options.all ? Number.POSITIVE_INFINITY : SHOWN_OF_A_FOLDER);
       const table = textTable(['item', 'problem', 'what to do'], rows);
-      process.stdout.write(`${table}\n`);
-      say(
-        `${problems.length === 1 ? '1 problem' : `${problems.length} problems`}; the data is in ${config.data.root}`,
-        process.stdout,
-      );
+      tell(table);
+      const count = problems.length === 1 ? '1 problem' : `${problems.length} problems`;
+      tell(`${count}; the data is in ${config.data.root}`);
       process.exitCode = exitCodes.wrongInput;
     });
 
@@ -88,27 +86,24 @@ export function addDataCheckCommands(data: Command, signal: AbortSignal): void {
         process.stdout.write(`${JSON.stringify({ unit, datasets: figures }, null, 2)}\n`);
         return;
       }
-      process.stdout.write(`${countTable(datasets, unit)}\n${typeTable(datasets)}\n`);
+      tell(`${countTable(datasets, unit)}\n${typeTable(datasets)}`);
       for (const { name, leftOut } of datasets) {
-        if (Object.keys(leftOut).length > 0) process.stdout.write(leftOutLine({ item: name, countsByReason: leftOut }));
+        if (Object.keys(leftOut).length > 0) tell(leftOutLine({ item: name, countsByReason: leftOut }));
       }
       for (const { name, favoredLetter } of datasets) {
         if (favoredLetter === undefined) continue;
         const advice = 'a model can learn to answer with it without looking. Shuffle the choices';
-        say(
-          `${name}: the correct choice is (${favoredLetter}) more often than chance explains; ${advice}.`,
-          process.stdout,
-        );
+        tell(`${name}: the correct choice is (${favoredLetter}) more often than chance explains; ${advice}.`);
       }
       const { plannedFinetune } = await import('../src/round/finetune/round-mixture.ts');
       const { samples, steps } = await plannedFinetune({ config, run, round: 0 });
       const { batchSize } = config.finetune;
-      process.stdout.write(`Round 0 trains ${steps} steps of ${batchSize} samples, drawn from ${samples}.\n`);
+      tell(`Round 0 trains ${steps} steps of ${batchSize} samples, drawn from ${samples}.`);
       const { writeSamplePage } = await import('../src/report/sample-page.ts');
       const page = options.page ?? samplePage(run);
       const shown = datasets.map(({ name, examples }) => ({ name, samples: examples }));
       await writeSamplePage(page, `Samples of ${file}`, shown);
-      process.stdout.write(`Samples ${page}\n`);
+      tell(`Samples ${page}`);
     });
 }
 
@@ -119,24 +114,24 @@ async function writeLengths(count: () => Promise<DatasetLengths[]>, all: boolean
     datasets = await count();
   } catch (error) {
     if (!(error instanceof InputError) && !(error instanceof TrainerError)) throw error;
-    say(`Tokens are not counted: ${error.message}`, process.stdout);
+    tell(`Tokens are not counted: ${error.message}`);
     return;
   }
   const head = ['dataset', 'samples', 'least tokens', 'median', '95 %', 'most', 'too long'];
   const rows = datasets.map(({ name, samples, tokens, tooLong }) => {
     return [name, samples, tokens.least, tokens.median, tokens.p95, tokens.most, tooLong.length];
   });
-  process.stdout.write(`${textTable(head, rows)}\n`);
+  tell(textTable(head, rows));
   for (const { name, samples, counted } of datasets) {
     if (counted === samples) continue;
-    say(`${name}: ${counted} of ${samples} samples are counted, drawn at random and the longest.`, process.stdout);
+    tell(`${name}: ${counted} of ${samples} samples are counted, drawn at random and the longest.`);
   }
   const found = datasets.flatMap(({ item, tooLong }) => tooLong.map((sample) => ({ item, ...sample })));
   if (found.length === 0) return;
   const shown = found.slice(0, all ? found.length : SHOWN_OF_A_FOLDER);
   const lines = shown.map(({ item, record, tokens, problem }) => [`${item}: ${record}`, tokens, problem]);
-  process.stdout.write(`${textTable(['too long', 'tokens', 'why'], lines)}\n`);
-  if (shown.length < found.length) process.stdout.write(`${found.length - shown.length} more: --all lists them\n`);
+  tell(textTable(['too long', 'tokens', 'why'], lines));
+  if (shown.length < found.length) tell(`${found.length - shown.length} more: --all lists them`);
   if (found.some(({ isError }) => isError)) process.exitCode = exitCodes.wrongInput;
 }
 

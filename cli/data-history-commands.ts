@@ -13,6 +13,7 @@ import { type ExportFormat, exportFormats } from '../src/datasets/export-formats
 import { type DatasetVersion, findVersion, versionHistory } from '../src/datasets/versions.ts';
 import { addRunOptions, integer, loadNamedConfig, type RunOptions } from './options.ts';
 import { textTable } from './text-table.ts';
+import { tell } from './say.ts';
 
 /** Adds the commands about dataset versions to `dataengine data`. */
 export function addDataHistoryCommands(data: Command): void {
@@ -23,7 +24,8 @@ export function addDataHistoryCommands(data: Command): void {
       const { runRoot } = await openRun(file, options);
       const history = await versionHistory(runRoot);
       const lines = history.map(({ version, ...facts }) => JSON.stringify({ ...facts, ...version }));
-      process.stdout.write(options.json ? lines.map((line) => `${line}\n`).join('') : `${logTable(history)}\n`);
+      if (options.json) process.stdout.write(lines.map((line) => `${line}\n`).join(''));
+      else tell(logTable(history));
     });
 
   addRunOptions(data.command('diff <config> <before> <after>').description('compare the data at two versions'))
@@ -36,11 +38,11 @@ export function addDataHistoryCommands(data: Command): void {
       const { kept, added, removed, addedByType, removedByType } = await compareVersions(runRoot, ...versions);
       const types = [...new Set([...Object.keys(addedByType), ...Object.keys(removedByType)])].sort();
       const rows = types.map((type) => [type, valueIn(addedByType, type) ?? 0, valueIn(removedByType, type) ?? 0]);
-      process.stdout.write(`${kept} kept, ${added.length} added, ${removed.length} removed\n`);
-      if (types.length > 0) process.stdout.write(`${textTable(['question type', 'added', 'removed'], rows)}\n`);
+      tell(`${kept} kept, ${added.length} added, ${removed.length} removed`);
+      if (types.length > 0) tell(textTable(['question type', 'added', 'removed'], rows));
       if (!options.samples) return;
-      for (const sample of removed) process.stdout.write(`- ${sampleLine(sample)}\n`);
-      for (const sample of added) process.stdout.write(`+ ${sampleLine(sample)}\n`);
+      for (const sample of removed) tell(`- ${sampleLine(sample)}`);
+      for (const sample of added) tell(`+ ${sampleLine(sample)}`);
     });
 
   addRunOptions(

@@ -10,6 +10,7 @@ import { describeFailure } from './failures.ts';
 import { roundWorkflow } from './gate-commands.ts';
 import { addRunOptions, integer, loadNamedConfig, type RunOptions } from './options.ts';
 import { update, withClient } from './temporal-client.ts';
+import { say, tell } from './say.ts';
 
 interface ReviewOptions extends RunOptions {
   round: number;
@@ -56,21 +57,19 @@ async function review(file: string, options: ReviewOptions, signal: AbortSignal)
   }
   if (options.import !== undefined) {
     const taken = await importDecisions(session, options.import);
-    process.stdout.write(`${taken} decisions were taken.\n`);
+    tell(`${taken} decisions were taken.`);
   } else if (options.terminal) {
     const { reviewSamplesInTerminal } = await import('./data-review/terminal.ts');
     await reviewSamplesInTerminal(session, { input: process.stdin, output: process.stdout, signal });
   } else {
     const { serveSampleReview } = await import('./data-review/web.ts');
-    const report = (error: unknown) => process.stderr.write(`${describeFailure(error).message}\n`);
+    const report = (error: unknown) => say(describeFailure(error).message);
     const page = await serveSampleReview(session, { port: options.port, report });
-    process.stderr.write(`Open ${page.address}\nCtrl-C ends the page; what was decided is kept.\n`);
+    say(`Open ${page.address}\nCtrl-C ends the page; what was decided is kept.`);
     await page.ended(signal);
   }
   const { kept, edited, rejected, undecided } = reviewCounts(await session.samples());
-  process.stdout.write(
-    `Round ${session.round}: ${kept} kept, ${edited} edited, ${rejected} rejected, ${undecided} left\n`,
-  );
+  tell(`Round ${session.round}: ${kept} kept, ${edited} edited, ${rejected} rejected, ${undecided} left`);
   if (undecided > 0 || options.continue === undefined) return;
   await continueRound(options.continue, session.round);
 }
@@ -89,6 +88,6 @@ async function contextOf(file: string, options: ReviewOptions, signal: AbortSign
 async function continueRound(workflowId: string, round: number): Promise<void> {
   await withClient(async (client) => {
     await update(client, await roundWorkflow(client, workflowId), 'samplesReviewed');
-    process.stdout.write(`Round ${round} continues\n`);
+    tell(`Round ${round} continues`);
   });
 }

@@ -9,6 +9,7 @@ import { type TableFormat, tableFormats } from '../src/datasets/tables/index.ts'
 import { describeCounts } from '../src/round/steps.ts';
 import { integer } from './options.ts';
 import { createProgressDisplay } from './progress-display.ts';
+import { tell } from './say.ts';
 import { textTable } from './text-table.ts';
 
 type Columns = Partial<Record<QuestionColumn, string>>;
@@ -56,7 +57,7 @@ export function addDataSplitCommand(data: Command, signal: AbortSignal): void {
         signal,
         onProgress: (done) => display.show('data split', { phase: 'looking at images', step: done }),
       }).finally(() => display.stop());
-      process.stdout.write(describeSplit(split, options.output));
+      tell(describeSplit(split, options.output));
     });
 }
 
@@ -85,7 +86,7 @@ function describeSplit(split: Split, output: string): string {
     ...types.map((type) => [type, ...sides.map(({ byType }) => valueIn(byType, type) ?? 0)]),
   ];
   const lines = [textTable(['', ...sides.map(({ name }) => name)], rows), ...notesOf(split, types)];
-  return `${[...lines, `Wrote ${printable(join(output, splitManifest))}.`].join('\n')}\n`;
+  return [...lines, `Wrote ${printable(join(output, splitManifest))}.`].join('\n');
 }
 
 function notesOf({ nearDuplicates, nearDuplicateBits, tooFew, leftOut }: Split, types: readonly string[]): string[] {

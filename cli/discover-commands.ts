@@ -9,6 +9,7 @@ import { addConfigOptions, type ConfigOptions, integer } from './options.ts';
 import { addTakeoverOption, type TakeoverOption } from './own-run.ts';
 import { runStepCommand } from './step-commands.ts';
 import { update, withClient } from './temporal-client.ts';
+import { tell } from './say.ts';
 
 interface ApprovalOptions {
   types?: string;
@@ -57,7 +58,7 @@ async function approveTypes(workflowId: string, options: ApprovalOptions): Promi
   await withClient(async (client) => {
     const roundId = await roundWorkflow(client, workflowId);
     const { round, types } = await update<{ round: number; types: number }>(client, roundId, 'approveTypes', approval);
-    process.stdout.write(`Round ${round} uses ${types} question types\n`);
+    tell(`Round ${round} uses ${types} question types`);
   });
 }
 

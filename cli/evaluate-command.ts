@@ -39,6 +39,7 @@ import { addTakeoverOption, type TakeoverOption } from './own-run.ts';
 import { createProgressDisplay } from './progress-display.ts';
 import { printScores } from './scores-table.ts';
 import { runStepCommand } from './step-commands.ts';
+import { tell } from './say.ts';
 
 interface EvaluateOptions extends Omit<ConfigOptions, 'config'>, EndpointOptions, TakeoverOption {
   config?: string;
@@ -208,7 +209,7 @@ async function writeLeftOut(set: EvaluationSet): Promise<void> {
   const { leftOut = {} } = (await benchmarkOf(set.benchmark).check?.(set)) ?? {};
   if (Object.keys(leftOut).length > 0) {
     const { leftOutLine } = await import('../src/round/check-data.ts');
-    process.stdout.write(leftOutLine({ item: set.file, countsByReason: leftOut }));
+    tell(leftOutLine({ item: set.file, countsByReason: leftOut }));
   }
 }
 

@@ -17,6 +17,7 @@ import { type ConfigOptions, flagOf, integer, wrongOption } from './options.ts';
 import { createProgressDisplay } from './progress-display.ts';
 import { printScores } from './scores-table.ts';
 import { withClient } from './temporal-client.ts';
+import { say } from './say.ts';
 
 export interface EndpointOptions extends Partial<ServerOptions> {
   temporal: boolean;
@@ -137,7 +138,7 @@ export async function startEndpointEvaluation(
       args: [input],
       staticSummary: `Evaluation of ${asked.endpoint}`,
     });
-    process.stderr.write(`Workflow ${workflowId}\n`);
+    say(`Workflow ${workflowId}`);
     if (detach) return;
     const { scores, folder } = (await unlessAborted(handle.result(), signal)) as EndpointEvaluation;
     printScores(scores, folder);

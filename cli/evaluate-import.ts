@@ -8,6 +8,7 @@ import { type ConfigOptions, flagOf, integer, loadNamedConfig, wrongOption } fro
 import { ownRun, type TakeoverOption } from './own-run.ts';
 import { printScores } from './scores-table.ts';
 import { describeOutcome } from './step-commands.ts';
+import { tell } from './say.ts';
 
 interface ImportOptions extends Omit<ConfigOptions, 'config'>, TakeoverOption {
   output?: string;
@@ -108,5 +109,5 @@ async function importIntoRound(
   const printed = await ownRun({ config, runName }, 'evaluate import', options, (epoch) =>
     withNewRun(config, runName, { ...work, epoch }, importInto),
   );
-  process.stdout.write(`${printed}\n`);
+  tell(printed);
 }

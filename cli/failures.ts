@@ -24,6 +24,21 @@ export class Interrupted extends Error {
   override readonly name = 'Interrupted';
 }
 
+/**
+ * Work that a person may stop.
+ *
+ * @param left what becomes of it then, in words
+ * @throws Interrupted with these words when the signal has stopped it; else what the work throws
+ */
+export async function interruptible<R>(signal: AbortSignal, left: string, work: () => Promise<R>): Promise<R> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!signal.aborted || error instanceof Interrupted) throw error;
+    throw new Interrupted(left, { cause: error });
+  }
+}
+
 /** The names of `InputError` and its kinds, as activities report them. */
 const inputFailures = new Set(['InputError', 'OutOfBudget', 'NotOwner']);
 

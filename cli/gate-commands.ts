@@ -9,6 +9,7 @@ import { addConfigOptions, type ConfigOptions, integer } from './options.ts';
 import { addTakeoverOption, type TakeoverOption } from './own-run.ts';
 import { runStepCommand } from './step-commands.ts';
 import { ask, update, withClient } from './temporal-client.ts';
+import { tell } from './say.ts';
 
 type GateOptions = ConfigOptions &
   TakeoverOption & { round: number; accept?: boolean; reject?: boolean; comment?: string };
@@ -52,7 +53,7 @@ async function approve(workflowId: string, { reject, comment }: { reject: boolea
     const verdict: RoundDecision = { decision: reject ? 'reject' : 'accept', comment };
     const roundId = await roundWorkflow(client, workflowId);
     const round = await update<{ round: number }>(client, roundId, 'decideRound', verdict);
-    process.stdout.write(`Round ${round.round} is ${reject ? 'set aside' : 'accepted'}\n`);
+    tell(`Round ${round.round} is ${reject ? 'set aside' : 'accepted'}`);
   });
 }
 

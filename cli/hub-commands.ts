@@ -7,6 +7,7 @@ import type { HubAccess } from '../src/core/hub/hub-access.ts';
 import type { HubRepo } from '../src/core/hub/hub-repo.ts';
 import { openRunDirectory, type RunDirectory } from '../src/core/run-directory.ts';
 import { addRunOptions, integer, loadNamedConfig, type RunOptions } from './options.ts';
+import { tell } from './say.ts';
 
 interface PushOptions extends RunOptions {
   repo: string;
@@ -101,7 +102,7 @@ export function addHubCommands(program: Command, signal: AbortSignal): void {
         const pull = { repo, revision, output, mostBytes: maxSize * GIBIBYTE, signal };
         const { commit, files, isNew } = await pullRepo(await openHub(), pull);
         const state = isNew ? `${files.length} files` : 'is there already';
-        process.stdout.write(`${output}: ${state}, at commit ${commit}\n`);
+        tell(`${output}: ${state}, at commit ${commit}`);
       },
     );
 }
@@ -152,7 +153,7 @@ async function pushWritten(
       written.length + removed.length === 0
         ? 'nothing has changed'
         : `${written.length} files written, ${removed.length} removed`;
-    process.stdout.write(`${repo.type} ${repo.name}: ${change}, at commit ${commit}\n`);
+    tell(`${repo.type} ${repo.name}: ${change}, at commit ${commit}`);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }

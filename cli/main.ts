@@ -4,7 +4,7 @@
 import type { Command } from 'commander';
 import { describeKeptByNpm } from '../scripts/setup/npm-options.mjs';
 import { guardTerminal, printable } from '../src/core/printable.ts';
-import { describeFailure, exitCodes } from './failures.ts';
+import { describeFailure, exitCodes, Interrupted } from './failures.ts';
 import { createProgram } from './program.ts';
 import { say } from './say.ts';
 
@@ -18,7 +18,7 @@ const interrupt = () => {
     // The second signal: the first may wait for something that does not answer.
     process.exit(exitCodes.interrupted);
   }
-  process.stderr.write('\nStopping …\n');
+  say('\nStopping …');
   interruption.abort(new Error('interrupted'));
 };
 process.on('SIGINT', interrupt);
@@ -38,7 +38,7 @@ try {
     process.exitCode = exitCodes.wrongInput;
   }
 } catch (error) {
-  if (interruption.signal.aborted) {
+  if (interruption.signal.aborted && !(error instanceof Interrupted)) {
     process.exitCode = exitCodes.interrupted;
   } else {
     const { message, exitCode } = describeFailure(error);

@@ -7,6 +7,7 @@ import { addConfigOptions, type ConfigOptions, integer, missingOption } from './
 import { addTakeoverOption, type TakeoverOption } from './own-run.ts';
 import { createProgressDisplay } from './progress-display.ts';
 import { runStepCommand } from './step-commands.ts';
+import { tell } from './say.ts';
 
 interface MergeOptions extends Omit<ConfigOptions, 'config'>, TakeoverOption {
   config?: string;
@@ -71,7 +72,7 @@ async function mergePair(
       },
     });
     display.stop();
-    process.stdout.write(`${output}: logits within ${parity.toExponential(1)} of base + adapter\n`);
+    tell(`${output}: logits within ${parity.toExponential(1)} of base + adapter`);
   } finally {
     display.stop();
   }

@@ -2,6 +2,7 @@ import { type Command, InvalidArgumentError } from 'commander';
 import type { QuestionPlan } from '../src/evaluation/plan-power.ts';
 import { integer, missingOption, share, wrongOption } from './options.ts';
 import { textTable } from './text-table.ts';
+import { tell } from './say.ts';
 
 interface PowerOptions {
   difference: number;
@@ -57,8 +58,8 @@ export function addPowerCommand(program: Command): void {
       requireUsed(first, options, command);
       const questions = await planOfQuestions(first, second, options);
       const seeds = await planOfSeeds(options);
-      const text = options.json ? JSON.stringify({ questions, seeds }) : formatPlans(questions, seeds, options);
-      process.stdout.write(`${text}\n`);
+      if (options.json) process.stdout.write(`${JSON.stringify({ questions, seeds })}\n`);
+      else tell(formatPlans(questions, seeds, options));
     });
 }
 

@@ -2,6 +2,7 @@ import tab from '@bomb.sh/tab/commander';
 import { Command } from 'commander';
 import { closest, distance } from 'fastest-levenshtein';
 import { addDemoCommand, addPretrainCommand } from '../demo/command/demo-commands.ts';
+import { fitted } from '../scripts/setup/terminal-text.mjs';
 import { valueIn } from '../src/core/records.ts';
 import { addAskCommand } from './ask/ask-command.ts';
 import { addCleanCommand } from './clean-command.ts';
@@ -21,7 +22,6 @@ import { addPromptCommands } from './prompt-commands.ts';
 import { addPruneCommand } from './prune-command.ts';
 import { addRunCommands } from './run-commands.ts';
 import { addPullCommand, addReportRunsCommand } from './run-folder-commands.ts';
-import { fitted } from './say.ts';
 import { addScheduleCommands } from './schedule-commands.ts';
 import { addScoreCommand } from './score-command.ts';
 import { addServeCommand } from './serve-command.ts';
@@ -79,7 +79,7 @@ export function createProgram(signal: AbortSignal): Command {
   addDoctorCommand(program);
   addCleanCommand(program);
   addTemporalCommand(program, signal);
-  endErrorsWithTheirWords(program);
+  speakWithinColumns(program);
   // Last: it reads the names and options of the others.
   tab(program, { completionCommandName: 'completion' });
   return program;
@@ -108,13 +108,20 @@ const otherWords: Readonly<Record<string, string>> = {
   server: 'serve',
 };
 
-/** Of each command: an error is the last line, below the usage in one line. A page of help would hide it. */
-function endErrorsWithTheirWords(command: Command): void {
+/**
+ * Of each command: an error is the last line, below the usage in one line, since a page of help would hide it. Help breaks
+ * between words, but for examples, which are copied.
+ */
+function speakWithinColumns(command: Command): void {
   command.configureOutput({
+    writeOut: (text) => {
+      const lines = text.split('\n').map((line) => (line.startsWith(' ') ? line : fitted(line, process.stdout)));
+      process.stdout.write(lines.join('\n'));
+    },
     outputError: (text, write) =>
       write(fitted(`${usageOf(command)}\n${describeUsageError(command, text)}`, process.stderr)),
   });
-  for (const child of command.commands) endErrorsWithTheirWords(child);
+  for (const child of command.commands) speakWithinColumns(child);
 }
 
 function usageOf(command: Command): string {

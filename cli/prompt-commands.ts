@@ -9,6 +9,7 @@ import { agreeToPrompt } from './before-run.ts';
 import { describeFailure } from './failures.ts';
 import { addConfigOptions, type ConfigOptions, integer } from './options.ts';
 import { withClient } from './temporal-client.ts';
+import { say, tell } from './say.ts';
 
 interface StartOptions extends ConfigOptions {
   workflowId?: string;
@@ -62,7 +63,7 @@ async function startPromptOptimization(options: StartOptions): Promise<void> {
       args: [{ config: resolve(options.config), dataRoot, seed, samples, forRun }],
       staticSummary: `Prompt optimization on ${options.config}`,
     });
-    process.stdout.write(`Workflow ${workflowId}\nReview it with: dataengine prompt review ${workflowId}\n`);
+    tell(`Workflow ${workflowId}\nReview it with: dataengine prompt review ${workflowId}`);
   });
 }
 
@@ -72,9 +73,9 @@ async function review(workflowId: string, { web, port }: ReviewOptions, signal: 
     const session = openReview(client, workflowId);
     if (web) {
       const { serveReview } = await import('./prompt-review/web.ts');
-      const report = (error: unknown) => process.stderr.write(`${describeFailure(error).message}\n`);
+      const report = (error: unknown) => say(describeFailure(error).message);
       const page = await serveReview(session, { port, report });
-      process.stderr.write(`Open ${page.address}\nCtrl-C ends the page; the workflow keeps waiting.\n`);
+      say(`Open ${page.address}\nCtrl-C ends the page; the workflow keeps waiting.`);
       await page.ended(signal);
     } else {
       const { reviewInTerminal } = await import('./prompt-review/terminal.ts');

@@ -2,7 +2,7 @@
  * `run` and `watch`: the loop as a Temporal workflow, started and followed from the terminal.
  */
 import { basename, extname, resolve } from 'node:path';
-import type { Client } from '@temporalio/client';
+import type { Client, WorkflowStartOptions } from '@temporalio/client';
 import type { Workflow } from '@temporalio/common';
 import type { Command } from 'commander';
 import { loadConfig } from '../src/config/load-config.ts';
@@ -12,9 +12,11 @@ import type { DataEngineInput } from '../workflows/inputs.ts';
 import type { DataEngineProgress } from '../workflows/messages.ts';
 import { agreeToRun, checkBeforeRun } from './before-run.ts';
 import { addConfigOptions, type ConfigOptions, integer, ownConfig, toWorkflowInput } from './options.ts';
+import { interruptible } from './failures.ts';
 import { describeEnd, formatRounds } from './rounds-table.ts';
-import { say } from './say.ts';
-import { withClient } from './temporal-client.ts';
+import { say, tell } from './say.ts';
+import { hasWorker, withClient } from './temporal-client.ts';
+import { describeUnattended } from './watch/activity-words.ts';
 
 interface RunOptions extends ConfigOptions {
   workflowId?: string;
@@ -58,7 +60,7 @@ export function addRunCommands(program: Command, signal: AbortSignal): void {
     .option('--json', 'one line of JSON a change', false)
     .addHelpText('after', '\nExample:\n  dataengine watch tuesday')
     .action((workflowId: string, { json }: { json: boolean }) =>
-      withClient((client) => watchToTheEnd(client, workflowId, json, signal)),
+      withClient((client) => watchToTheEnd(client, workflowId, { json, signal })),
     );
 }
 
@@ -76,24 +78,32 @@ async function startRun(options: RunOptions, signal: AbortSignal): Promise<void>
   const asked = { ...config, rounds };
   const directory = openRunDirectory(resolve(config.runsDirectory), runName);
   await checkBeforeRun(asked, { run: directory, local: options.local, signal });
-  await agreeToRun(asked, { run: directory, signal }, options);
-  const { takeover } = options;
+  const agree = () => agreeToRun(asked, { run: directory, signal }, options);
+  const { takeover, json } = options;
   const input = {
     ...toWorkflowInput(options, options.rounds),
     more,
     config: resolve(options.config),
     ...(takeover && { takeover }),
   };
-  const work = async (client: Client) => {
-    const progress = await startOrJoin(client, config.temporal.taskQueues.cpu, workflowId, input, options.config);
+  const queue = config.temporal.taskQueues.cpu;
+  const work = async (client: Client, { ownsWorkers }: { ownsWorkers: boolean }) => {
+    const isAttended = ownsWorkers || (await hasWorker(client, queue));
+    const progress = await startOrJoin(client, { queue, workflowId, isAttended, configFile: options.config }, input);
     const where = progress?.directory === undefined ? '' : `, joined in round ${progress.round} of ${progress.rounds}`;
     say(`Workflow ${workflowId}${where}`);
-    if (progress === undefined && !options.local) {
-      say(`No worker answers yet on the queue ${config.temporal.taskQueues.cpu}: dataengine worker cpu`);
-    }
-    if (!options.detach) await watchToTheEnd(client, workflowId, options.json, signal);
+    // The watch says it too.
+    if (options.detach && progress === undefined) say(describeUnattended({ kind: 'cpu', queue }));
+    if (!options.detach) await watchToTheEnd(client, workflowId, { json, signal, ownsWorkers });
   };
-  if (!options.local) return withClient(work);
+  if (!options.local) {
+    // The price is of use only where the run can start.
+    return withClient(async (client) => {
+      await agree();
+      await work(client, { ownsWorkers: false });
+    });
+  }
+  await agree();
   const { runLocally } = await import('./run-locally.ts');
   await runLocally({ config, configFile: options.config, run: workflowId, signal }, work);
 }
@@ -103,24 +113,28 @@ const answerTimeoutMilliseconds = 15_000;
 /**
  * Starts the run, or joins the one under way (update-with-start): the workflow decides whether it is the same.
  *
+ * @param given.isAttended whether a worker is there that may answer
  * @returns its progress, or undefined when it was started but no worker has answered
  */
 async function startOrJoin(
   client: Client,
-  taskQueue: string,
-  workflowId: string,
+  given: { queue: string; workflowId: string; isAttended: boolean; configFile: string },
   input: DataEngineInput,
-  configFile: string,
 ): Promise<DataEngineProgress | undefined> {
   const { WithStartWorkflowOperation, WorkflowUpdateRPCTimeoutOrCancelledError } = await import('@temporalio/client');
-  const startWorkflowOperation = new WithStartWorkflowOperation('dataEngine', {
-    taskQueue,
-    workflowId,
+  const options: WorkflowStartOptions & { args: [DataEngineInput] } = {
+    taskQueue: given.queue,
+    workflowId: given.workflowId,
     args: [input],
     workflowIdConflictPolicy: 'USE_EXISTING',
-    staticSummary: `Data engine on ${configFile}`,
+    staticSummary: `Data engine on ${given.configFile}`,
     memo: { config: input.config, ...(input.run !== undefined && { run: input.run }) },
-  });
+  };
+  if (!given.isAttended) {
+    await client.workflow.start('dataEngine', options);
+    return undefined;
+  }
+  const startWorkflowOperation = new WithStartWorkflowOperation('dataEngine', options);
   try {
     return await client.withDeadline(Date.now() + answerTimeoutMilliseconds, () =>
       client.workflow.executeUpdateWithStart<Workflow, DataEngineProgress, [DataEngineInput]>('join', {
@@ -134,13 +148,20 @@ async function startOrJoin(
   }
 }
 
-async function watchToTheEnd(client: Client, workflowId: string, json: boolean, signal: AbortSignal): Promise<void> {
+async function watchToTheEnd(
+  client: Client,
+  workflowId: string,
+  { json, signal, ownsWorkers = false }: { json: boolean; signal: AbortSignal; ownsWorkers?: boolean },
+): Promise<void> {
   const { watch, watchForm } = await import('./watch/watch.ts');
-  const result = await watch(client, workflowId, { form: watchForm({ json }), signal });
+  const left = ownsWorkers
+    ? `${workflowId} is stopped. The same command resumes it`
+    : `${workflowId} continues: \`dataengine watch ${workflowId}\` shows it, \`dataengine cancel ${workflowId}\` ends it`;
+  const result = await interruptible(signal, left, () =>
+    watch(client, workflowId, { form: watchForm({ json }), signal, ownsWorkers }),
+  );
   if (json) return;
   const { rounds, report, lastGood, directory } = result;
-  process.stdout.write(`${formatRounds(rounds)}\n`);
-  process.stdout.write(
-    `${describeEnd(result)}\nModel         ${directory}/round-${lastGood}/merged\nReport        ${report}\n`,
-  );
+  tell(formatRounds(rounds));
+  tell(`${describeEnd(result)}\nModel         ${directory}/round-${lastGood}/merged\nReport        ${report}`);
 }

@@ -3,6 +3,7 @@
  */
 import type { Command } from 'commander';
 import { createProgressDisplay } from './progress-display.ts';
+import { tell } from './say.ts';
 
 /** Adds `dataengine pull`. */
 export function addPullCommand(program: Command, signal: AbortSignal): void {
@@ -24,7 +25,7 @@ export function addPullCommand(program: Command, signal: AbortSignal): void {
         const places = { runsDirectory: to, cacheDirectory: cache };
         const folder = await pullRun(uri, { rules: storeRules, weights, signal, onTransfer }, places);
         display.stop();
-        process.stdout.write(`${folder}\n`);
+        tell(folder);
       } finally {
         display.stop();
       }
@@ -44,7 +45,7 @@ export function addReportRunsCommand(program: Command): void {
       const { extensions } = await import('../workers/extensions.ts');
       const outcome = await reportRuns(folder, extensions);
       if (json) process.stdout.write(`${JSON.stringify(outcome)}\n`);
-      else process.stdout.write(`${outcome.file}: ${outcome.runs} runs${describeUnreadable(outcome.unreadable)}\n`);
+      else tell(`${outcome.file}: ${outcome.runs} runs${describeUnreadable(outcome.unreadable)}`);
     });
 }
 

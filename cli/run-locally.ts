@@ -19,6 +19,7 @@ import type { Config } from '../src/config/schema.ts';
 import { openRunDirectory } from '../src/core/run-directory.ts';
 import { withLock } from '../src/core/with-lock.ts';
 import { ServerUnreachable } from '../workers/connection.ts';
+import { Interrupted } from './failures.ts';
 import { say } from './say.ts';
 import { connectClient } from './temporal-client.ts';
 
@@ -36,9 +37,13 @@ export interface LocalRun {
  * Runs the work with a client of the server that Temporal's settings point to, or of one that is started in the run's folder;
  * and with workers, started for each queue that nobody polls. What was started is stopped at the end, however that comes about.
  *
+ * @param work is also told whether it has workers of its own, without which it can't go on
  * @throws what the work throws; an error that names the log when a process ends before the work does
  */
-export async function runLocally<R>(local: LocalRun, work: (client: Client) => Promise<R>): Promise<R> {
+export async function runLocally<R>(
+  local: LocalRun,
+  work: (client: Client, given: { ownsWorkers: boolean }) => Promise<R>,
+): Promise<R> {
   const { config, configFile, run, signal, trainerEntry } = local;
   const directory = openRunDirectory(resolve(config.runsDirectory), run).root;
   const logs = join(directory, 'logs');
@@ -73,13 +78,16 @@ export async function runLocally<R>(local: LocalRun, work: (client: Client) => P
         // Each call of the client listens to it.
         setMaxListeners(0, stopped);
         const connected = client;
-        const done = connected.withAbortSignal(stopped, () => work(connected));
+        const given = { ownsWorkers: workers.length > 0 };
+        const done = connected.withAbortSignal(stopped, () => work(connected, given));
         try {
           return await Promise.race([done, ...ends]);
         } finally {
           // A call under way must end before its connection does.
           stopping.abort();
-          await done.catch(() => undefined);
+          await done.catch((error: unknown) => {
+            if (error instanceof Interrupted) throw error;
+          });
           signal.throwIfAborted();
         }
       } finally {

@@ -1,18 +1,16 @@
-/** Sentences for a person: on a terminal they break between words, where the terminal itself would break them anywhere. */
-import { wrapped } from './text-table.ts';
+import { fitted } from '../scripts/setup/terminal-text.mjs';
 
 export type TextStream = NodeJS.WritableStream & { isTTY?: boolean; columns?: number };
 
-/** Writes a text and a line feed. Default: to standard error, which leaves the other to results. */
+/**
+ * Writes a text and a line feed; on a terminal its sentences break between words. Default: to standard error, which leaves the
+ * other to results.
+ */
 export function say(text: string, stream: TextStream = process.stderr): void {
   stream.write(`${fitted(text, stream)}\n`);
 }
 
-/** The text within the columns of a terminal, each line's continuation indented by two; for a pipe or a file as it is. */
-export function fitted(text: string, { isTTY, columns = 0 }: TextStream): string {
-  if (isTTY !== true || columns < 20) return text;
-  return text
-    .split('\n')
-    .map((line) => wrapped(line, columns, line.length - line.trimStart().length + 2))
-    .join('\n');
+/** The same to standard output: what a command was asked for. */
+export function tell(text: string): void {
+  say(text, process.stdout);
 }

@@ -9,6 +9,7 @@ import { loadConfig } from '../src/config/load-config.ts';
 import { addConfigOptions, type ConfigOptions, integer } from './options.ts';
 import { pruneSchedule } from './prune-command.ts';
 import { withClient } from './temporal-client.ts';
+import { tell } from './say.ts';
 
 interface ScheduleSettings extends ConfigOptions {
   more: number;
@@ -41,7 +42,7 @@ export function addScheduleCommands(program: Command): void {
         await withClient(async ({ schedule }) => {
           if (name === 'create') await schedule.create(options);
           else await schedule.getHandle(id).update((previous): ScheduleUpdateOptions => ({ ...previous, ...options }));
-          process.stdout.write(`${describe(await schedule.getHandle(id).describe())}\n`);
+          tell(describe(await schedule.getHandle(id).describe()));
         });
       });
   }
@@ -68,7 +69,8 @@ export function addScheduleCommands(program: Command): void {
     .action((id: string, { json }: { json: boolean }) =>
       withClient(async ({ schedule }) => {
         const description = await schedule.getHandle(id).describe();
-        process.stdout.write(`${json ? JSON.stringify(facts(description)) : describe(description)}\n`);
+        if (json) process.stdout.write(`${JSON.stringify(facts(description))}\n`);
+          else tell(describe(description));
       }),
     );
   schedule
@@ -79,7 +81,7 @@ export function addScheduleCommands(program: Command): void {
       withClient(async ({ schedule }) => {
         // Two at a time would write to one run's directory, which the SDK's default lets them.
         await schedule.getHandle(id).trigger('SKIP');
-        process.stdout.write(`${id}: triggered\n`);
+        tell(`${id}: triggered`);
       }),
     );
   schedule
@@ -95,7 +97,7 @@ export function addScheduleCommands(program: Command): void {
       withClient(async ({ schedule }) => {
         // Each builds on the one before, so they run one after another.
         await schedule.getHandle(id).backfill({ start: from, end: to, overlap: 'BUFFER_ALL' });
-        process.stdout.write(`${id}: the times from ${from.toISOString()} to ${to.toISOString()} are run\n`);
+        tell(`${id}: the times from ${from.toISOString()} to ${to.toISOString()} are run`);
       }),
     );
   schedule
@@ -106,7 +108,7 @@ export function addScheduleCommands(program: Command): void {
     .action((id: string, { reason }: { reason?: string }) =>
       withClient(async ({ schedule }) => {
         await schedule.getHandle(id).pause(reason);
-        process.stdout.write(`${id}: paused\n`);
+        tell(`${id}: paused`);
       }),
     );
   schedule
@@ -116,7 +118,7 @@ export function addScheduleCommands(program: Command): void {
     .action((id: string) =>
       withClient(async ({ schedule }) => {
         await schedule.getHandle(id).unpause();
-        process.stdout.write(`${id}: resumed\n`);
+        tell(`${id}: resumed`);
       }),
     );
   schedule
@@ -126,7 +128,7 @@ export function addScheduleCommands(program: Command): void {
     .action((id: string) =>
       withClient(async ({ schedule }) => {
         await schedule.getHandle(id).delete();
-        process.stdout.write(`${id}: deleted\n`);
+        tell(`${id}: deleted`);
       }),
     );
 }

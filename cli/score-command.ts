@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { InputError } from '../src/core/input-error.ts';
 import type { AokvqaPredictions } from '../src/evaluation/aokvqa-predictions.ts';
+import { tell } from './say.ts';
 import { textTable } from './text-table.ts';
 
 /** Adds `dataengine score`. */
@@ -27,7 +28,8 @@ export function addScoreCommand(program: Command): void {
       };
       counts.unknown -= counts.predicted;
       const scores = { ...scoreAokvqaPredictions(questions, predictions), ...counts };
-      process.stdout.write(`${json ? JSON.stringify(scores) : formatScore(scores)}\n`);
+      if (json) process.stdout.write(`${JSON.stringify(scores)}\n`);
+      else tell(formatScore(scores));
     });
 }
 

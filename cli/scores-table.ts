@@ -2,6 +2,7 @@ import { printable } from '../src/core/printable.ts';
 import type { Scores } from '../src/evaluation/evaluation-files.ts';
 import { describeJudge } from '../src/evaluation/judge/describe-judge.ts';
 import { textTable } from './text-table.ts';
+import { tell } from './say.ts';
 
 const rankingNotes = {
   'prompt-logprobs': 'Choices are ranked by the log-probabilities of the prompt.',
@@ -10,7 +11,7 @@ const rankingNotes = {
 
 /** Prints the scores of an evaluation, and where its files are. */
 export function printScores(scores: Scores, folder: string): void {
-  process.stdout.write(`${formatScores(scores)}\nIn ${folder}\n`);
+  tell(`${formatScores(scores)}\nIn ${folder}`);
 }
 
 /** The scores of one evaluation as a table for a terminal: every measure, then its groups. */

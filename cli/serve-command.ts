@@ -8,6 +8,7 @@ import { keepSecret } from '../src/core/without-secrets.ts';
 import type { EngineKind } from '../src/serving/start-engine.ts';
 import { describeFailure } from './failures.ts';
 import { integer, wrongOption } from './options.ts';
+import { say, tell } from './say.ts';
 
 interface KeyOptions {
   apiKeyVariable?: string;
@@ -89,7 +90,7 @@ async function serve(model: string, options: ServeOptions, signal: AbortSignal):
   ]);
   const { directory, name, tokenBoundaries, exif } = await servedModel(model, options.round);
   await requireFreeAddress(options);
-  process.stderr.write(`Loading ${directory} …\n`);
+  say(`Loading ${directory} …`);
   const engine = await startEngine(
     {
       model: directory,
@@ -111,9 +112,9 @@ async function serve(model: string, options: ServeOptions, signal: AbortSignal):
       bodyBytes: options.maxBodyMib * 2 ** 20,
       imagePixels: options.maxImageMegapixels * 1e6,
       defaultMaxTokens: options.maxTokens,
-      report: (error) => process.stderr.write(`${said(error)}\n`),
+      report: (error) => say(said(error)),
     });
-    process.stdout.write(`Serving ${engine.models.join(', ')} at ${server.address}v1, a page at ${server.address}\n`);
+    tell(`Serving ${engine.models.join(', ')} at ${server.address}v1, a page at ${server.address}`);
     if (!signal.aborted) await once(signal, 'abort');
     await server.close(options.grace * 1000);
   } finally {

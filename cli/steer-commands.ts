@@ -8,6 +8,7 @@ import type { DataEngineProgress, WaitingStep } from '../workflows/messages.ts';
 import { integer } from './options.ts';
 import { update, withClient } from './temporal-client.ts';
 import { wordsOfActivity } from './watch/activity-words.ts';
+import { tell } from './say.ts';
 
 /** Adds the commands that steer a run. */
 export function addSteerCommands(program: Command): void {
@@ -49,7 +50,7 @@ export function addSteerCommands(program: Command): void {
         withClient(async (client) => {
           const waiting = await update<WaitingStep>(client, id, updateName, step === undefined ? {} : { step });
           const where = waiting.round === undefined ? '' : ` of round ${waiting.round}`;
-          process.stdout.write(`${id}: the step ${waiting.step}${where} ${done}\n`);
+          tell(`${id}: the step ${waiting.step}${where} ${done}`);
         }),
       );
   }
@@ -61,7 +62,7 @@ export function addSteerCommands(program: Command): void {
     .action((id: string, { more }: { more: number }) =>
       withClient(async (client) => {
         const { rounds } = await update<{ rounds: number }>(client, id, 'addRounds', { more });
-        process.stdout.write(`${id}: ${rounds} rounds after round 0\n`);
+        tell(`${id}: ${rounds} rounds after round 0`);
       }),
     );
   program
@@ -71,7 +72,7 @@ export function addSteerCommands(program: Command): void {
     .action((id: string) =>
       withClient(async (client) => {
         await client.workflow.getHandle(id).cancel();
-        process.stdout.write(`${id}: cancellation requested; \`dataengine watch ${id}\` shows when it has stopped\n`);
+        tell(`${id}: cancellation requested; \`dataengine watch ${id}\` shows when it has stopped`);
       }),
     );
 }
@@ -105,11 +106,11 @@ async function printStanding(client: Client, id: string, progress: DataEnginePro
   const step = progress.step ?? current?.steps.at(-1)?.name ?? 'not started';
   const where = `round ${round} of ${rounds ?? '?'}, step ${step}`;
   const state = paused === undefined ? 'running' : 'paused; no step starts after the current one';
-  process.stdout.write(`${id}: ${where}: ${state}\n`);
+  tell(`${id}: ${where}: ${state}`);
 }
 
 function printActivities(what: string, names: string[]): void {
-  for (const name of names) process.stdout.write(`  ${name} ${what}\n`);
+  for (const name of names) tell(`  ${name} ${what}`);
 }
 
 /** Pauses or unpauses the running activities of a run, its round and its generation. Returns their names. */

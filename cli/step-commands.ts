@@ -7,9 +7,11 @@ import { printable } from '../src/core/printable.ts';
 import type { StepContext, StepOutcome } from '../src/round/step-context.ts';
 import { rowOf, type StepName, stepNames, steps } from '../src/round/steps.ts';
 import { confirmation, type PriceOptions } from './before-run.ts';
+import { interruptible } from './failures.ts';
 import { addConfigOptions, type ConfigOptions, integer, loadNamedConfig, ownConfig } from './options.ts';
 import { addTakeoverOption, ownRun, type TakeoverOption } from './own-run.ts';
 import { createProgressDisplay } from './progress-display.ts';
+import { tell } from './say.ts';
 
 type Step = (context: StepContext) => Promise<StepOutcome>;
 
@@ -102,9 +104,11 @@ export async function runStepCommand(
         return step({ ...open, round, onProgress, onRetry, confirmCost, asksNoTeacher: !teacher });
       });
     // A report is made of a run that others work on, too.
-    const outcome = await (name === 'report' ? workOn() : ownRun({ config, runName }, name, options, workOn));
+    const outcome = await interruptible(signal, `${name} is stopped. The same command continues it`, () =>
+      name === 'report' ? workOn() : ownRun({ config, runName }, name, options, workOn),
+    );
     display.stop();
-    process.stdout.write(`${describeOutcome(name, outcome)}\n`);
+    tell(describeOutcome(name, outcome));
   } finally {
     display.stop();
   }

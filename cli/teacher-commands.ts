@@ -7,6 +7,7 @@ import type { OtherRequests } from '../src/round/estimate-requests.ts';
 import type { RoundEstimate } from '../src/round/generate/generate.ts';
 import { addConfigOptions, type ConfigOptions, integer, loadNamedConfig } from './options.ts';
 import { update, withClient } from './temporal-client.ts';
+import { tell } from './say.ts';
 
 /** Adds `dataengine estimate`, `top-up` and `finish-early`. */
 export function addTeacherCommands(program: Command, signal: AbortSignal): void {
@@ -24,7 +25,7 @@ export function addTeacherCommands(program: Command, signal: AbortSignal): void 
     .addHelpText('after', '\nExample:\n  dataengine top-up tuesday/round-1/generation 25')
     .action(async (workflowId: string, amount: number) => {
       const limit = await withClient((client) => update<number>(client, workflowId, 'topUp', { amount }));
-      process.stdout.write(`The budget is now ${limit}\n`);
+      tell(`The budget is now ${limit}`);
     });
   program
     .command('finish-early <workflow-id>')
@@ -62,7 +63,7 @@ async function printEstimate(options: ConfigOptions & { round: number }, signal:
       ? [`round ${round}: no requests to ${config.teacher.model}`]
       : []),
   ];
-  process.stdout.write(`${lines.join('\n')}\n`);
+  tell(lines.join('\n'));
 }
 
 async function currencyOf({ prices, model }: Config['teacher']): Promise<string | undefined> {

@@ -1,8 +1,11 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, Connection, WorkflowUpdateRPCTimeoutOrCancelledError } from '@temporalio/client';
 import type { Duration } from '@temporalio/common';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
+import { isPolled } from '../activities/is-polled.ts';
 import { reach } from '../workers/connection.ts';
 import { loadPayloadKeys, payloadConverterOf } from '../workers/payload-codec.ts';
+import { describeUnattended } from './watch/activity-words.ts';
 
 /**
  * A client connected as the `temporal` command would be: TEMPORAL_ADDRESS and its like, or a profile of Temporal's
@@ -44,6 +47,7 @@ export async function update<R>(
   milliseconds = answerMilliseconds,
 ): Promise<R> {
   const handle = client.workflow.getHandle(workflowId);
+  await requireWorker(client, workflowId);
   try {
     return await client.withDeadline(Date.now() + milliseconds, () =>
       argument === undefined
@@ -63,12 +67,33 @@ export async function update<R>(
 /** The answer of a workflow to a query. @throws WorkerSilent when no worker has answered in a while */
 export async function ask<R>(client: Client, workflowId: string, name: string): Promise<R> {
   const handle = client.workflow.getHandle(workflowId);
+  await requireWorker(client, workflowId);
   try {
     return await client.withDeadline(Date.now() + answerMilliseconds, () => handle.query<R>(name));
   } catch (error) {
     const { code } = ((error as Error).cause ?? error) as { code?: unknown };
     if (code !== deadlineExceeded && code !== failedPrecondition) throw error;
     throw new WorkerSilent(`${workflowId}: no worker answers. Start one: \`dataengine worker cpu\``, { cause: error });
+  }
+}
+
+/** @throws WorkerSilent where nobody polls the queue of a run under way: it need not be waited for */
+async function requireWorker(client: Client, workflowId: string): Promise<void> {
+  const { status, taskQueue: queue } = await client.workflow.getHandle(workflowId).describe();
+  if (status.name !== 'RUNNING' || (await hasWorker(client, queue))) return;
+  throw new WorkerSilent(`${workflowId}: nothing was sent. ${describeUnattended({ kind: 'cpu', queue })}`);
+}
+
+/** A worker that has just started is given this long. */
+const patienceMilliseconds = 3000;
+
+/** Whether a worker is there for the workflows of a queue. */
+export async function hasWorker(client: Client, queue: string): Promise<boolean> {
+  const until = Date.now() + patienceMilliseconds;
+  for (;;) {
+    if (await isPolled(client, queue, 'workflow')) return true;
+    if (Date.now() > until) return false;
+    await sleep(300);
   }
 }
 

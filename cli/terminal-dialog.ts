@@ -2,6 +2,7 @@
 import { createInterface } from 'node:readline/promises';
 import { shrinkImage } from '../src/core/images/open-image.ts';
 import { Interrupted } from './failures.ts';
+import { say } from './say.ts';
 import { colorsFor, usesColor } from './text-table.ts';
 
 export type Ask = (question: string) => Promise<string>;
@@ -32,13 +33,13 @@ export function openDialog(
   const ended = new AbortController();
   lines.once('close', () => ended.abort(new Interrupted(endOfInput)));
   const either = AbortSignal.any([signal, ended.signal]);
-  const say: Say = (text = '') => output.write(`${text}\n`);
+  const show: Say = (text = '') => say(text, output);
   return {
     signal: either,
-    say,
+    say: show,
     colors: colorsFor(output),
     async draw(file) {
-      if (usesColor(output)) say(await drawImage(file));
+      if (usesColor(output)) show(await drawImage(file));
     },
     async ask(question) {
       try {

@@ -1,5 +1,6 @@
 import Table from 'cli-table3';
 import pc from 'picocolors';
+import { wrapped } from '../scripts/setup/terminal-text.mjs';
 import { printable } from '../src/core/printable.ts';
 
 /** Whether a person has asked for plain text (https://no-color.org), or a program reads it. */
@@ -10,21 +11,6 @@ export function usesColor(stream: object & { isTTY?: boolean } = process.stdout)
 /** Colors for a stream; none where `usesColor` says so. (picocolors itself colors pipes too where CI is set.) */
 export function colorsFor(stream: object & { isTTY?: boolean }): ReturnType<typeof pc.createColors> {
   return pc.createColors(usesColor(stream));
-}
-
-/** A line cut at words to a width, what follows the first line indented. A word that is longer stays whole. */
-export function wrapped(line: string, width: number, indent: number): string {
-  if (line.length <= width) return line;
-  const lines: string[] = [];
-  let rest = line;
-  while (rest.length > width) {
-    const space = rest.lastIndexOf(' ', width);
-    const next = space > indent ? space : rest.indexOf(' ', indent + 1);
-    if (next < 0) break;
-    lines.push(rest.slice(0, next).trimEnd());
-    rest = ' '.repeat(indent) + rest.slice(next + 1);
-  }
-  return [...lines, rest].join('\n');
 }
 
 /**

@@ -7,6 +7,7 @@ import { InputError } from '../../src/core/input-error.ts';
 import { printable } from '../../src/core/printable.ts';
 import { textTable } from '../text-table.ts';
 import type { Answerers } from './answerers.ts';
+import { say } from '../say.ts';
 
 /** Asks one question. */
 export async function askOnce(
@@ -61,14 +62,14 @@ export async function converse(
       for (const one of answerers.all) one.forget();
       next = images;
     } else if (command !== undefined) {
-      stderr.write(`${HELP}\n`);
+      say(HELP);
     } else {
       await askOnce(answerers, next, line, signal);
       next = [];
     }
   };
   if (isTerminal) {
-    stderr.write(`${HELP}\n`);
+    say(HELP);
     lines.prompt();
   }
   try {
@@ -78,7 +79,7 @@ export async function converse(
         if (line.trim() !== '') await take(line.trim());
       } catch (error) {
         if (!isTerminal || !(error instanceof InputError)) throw error;
-        stderr.write(`${printable(error.message)}\n`);
+        say(printable(error.message));
       }
       if (isTerminal) lines.prompt();
     }
@@ -91,9 +92,7 @@ export async function converse(
 }
 
 function noteCut(name?: string): void {
-  process.stderr.write(
-    `${name === undefined ? 'The answer' : `${printable(name)}'s answer`} was cut: --max-tokens allows more.\n`,
-  );
+  say(`${name === undefined ? 'The answer' : `${printable(name)}'s answer`} was cut: --max-tokens allows more.`);
 }
 
 /** Columns within what the terminal allows. */

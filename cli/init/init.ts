@@ -17,7 +17,7 @@ import { readQuestionTypes } from '../../src/generation/question-types.ts';
 import { isOfBuiltInFamily } from '../../src/model/files/model-config.ts';
 import { knownProviders } from '../../src/teacher/providers/index.ts';
 import { missingOption, ownConfig, wrongOption } from '../options.ts';
-import { say } from '../say.ts';
+import { tell } from '../say.ts';
 import { openDialog } from '../terminal-dialog.ts';
 import { textTable } from '../text-table.ts';
 import {
@@ -111,10 +111,10 @@ export async function initialize(folder: string, options: InitOptions, ask: Ask,
     teacher,
   };
   await writeFileAtomically(output, configText(parts));
-  process.stdout.write(describe(parts, kind, output));
+  tell(describe(parts, kind, output));
   await checkOwnData(output, signal);
   const config = output === ownConfig ? '' : ` --config ${shellWord(output)}`;
-  process.stdout.write(`Next: dataengine run --local${config}\n`);
+  tell(`Next: dataengine run --local${config}`);
 }
 
 /** A terminal's answers; undefined where there is none. They throw Interrupted when a person leaves. */
@@ -265,7 +265,7 @@ function describe(parts: ConfigParts, kind: TableKind, output: string): string {
     choices === undefined ? (right ?? []).join(' / ') : (choices[correct as number] as string),
   ]);
   const sampleTable = textTable(['image', 'question', 'choices', 'answer'], samples);
-  return printable(`${textTable(['found', ''], rows)}\n${sampleTable}\nWrote ${output}\n`);
+  return printable(`${textTable(['found', ''], rows)}\n${sampleTable}\nWrote ${output}`);
 }
 
 function describeTypes({ facts, types }: ConfigParts): string {
@@ -285,15 +285,15 @@ async function checkOwnData(output: string, signal: AbortSignal): Promise<void> 
     places: ['config', 'files'],
   });
   const { problems, questions, images, leftOut, notes, unchecked } = found;
-  for (const records of leftOut) process.stdout.write(leftOutLine(records));
+  for (const records of leftOut) tell(leftOutLine(records));
   if (problems.length === 0) {
-    say(`The data is complete: ${questions} questions to score, ${images} images.`, process.stdout);
-    for (const note of notes) say(note, process.stdout);
-    if (unchecked.length > 0) say(`A run checks when it starts: ${unchecked.join('; ')}.`, process.stdout);
+    tell(`The data is complete: ${questions} questions to score, ${images} images.`);
+    for (const note of notes) tell(note);
+    if (unchecked.length > 0) tell(`A run checks when it starts: ${unchecked.join('; ')}.`);
     return;
   }
   const rows = problemRows(problems, config.data.root, 10);
-  process.stdout.write(`${textTable(['item', 'problem', 'what to do'], rows)}\n`);
+  tell(textTable(['item', 'problem', 'what to do'], rows));
   throw new InputError({
     file: output,
     problem: `its data has ${problems.length} ${problems.length === 1 ? 'problem' : 'problems'}`,

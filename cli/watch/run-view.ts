@@ -49,8 +49,11 @@ export interface RunView {
 /** @throws WorkflowNotFoundError when there is no such run */
 export async function readRunView(client: Client, workflowId: string): Promise<RunView> {
   const description = await client.workflow.getHandle(workflowId).describe();
-  const progress = await query<DataEngineProgress>(client, workflowId);
-  // Where nobody answers the first query, waiting for others would only take time.
+  const isRunning = description.status.name === 'RUNNING';
+  const queue = description.taskQueue;
+  const isUnattended = isRunning && !(await isPolled(client, queue, 'workflow'));
+  // Where nobody answers, waiting would only take time.
+  const progress = isUnattended ? undefined : await query<DataEngineProgress>(client, workflowId);
   const rounds = progress && (await query<RoundSummary[]>(client, workflowId, 'rounds'));
   const view: RunView = {
     workflowId,
@@ -59,7 +62,7 @@ export async function readRunView(client: Client, workflowId: string): Promise<R
     rounds: rounds ?? [],
     steps: [],
     activities: [],
-    unattended: [],
+    unattended: isUnattended ? [{ kind: 'cpu', queue }] : [],
   };
   await addActivities(client, description, view);
   const [child] = childrenOf(description);
@@ -68,10 +71,6 @@ export async function readRunView(client: Client, workflowId: string): Promise<R
   if (progress !== undefined && roundWorkflowId !== undefined)
     Object.assign(view, await readRound(client, roundWorkflowId));
   if (child !== undefined) await addChild(client, child, view);
-  if (progress === undefined && view.status === 'RUNNING') {
-    const queue = description.taskQueue;
-    if (!(await isPolled(client, queue, 'workflow'))) view.unattended.unshift({ kind: 'cpu', queue });
-  }
   view.unattended = view.unattended.filter(
     ({ queue }, index, all) => all.findIndex((other) => other.queue === queue) === index,
   );

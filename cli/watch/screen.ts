@@ -2,11 +2,11 @@
  * A run as a screen of a terminal: rounds, steps, what runs now. Pure functions of the view.
  */
 import pc from 'picocolors';
+import { wrapped } from '../../scripts/setup/terminal-text.mjs';
 import { formatSeconds } from '../../src/core/durations.ts';
 import type { StepRecord, WaitingStep } from '../../workflows/messages.ts';
 import { describeNumbers } from '../progress-display.ts';
 import { formatRounds } from '../rounds-table.ts';
-import { wrapped } from '../text-table.ts';
 import { describeUnattended } from './activity-words.ts';
 import type { ActivityView, RunView } from './run-view.ts';
 

@@ -2,8 +2,10 @@
  * The demo's commands: run the whole loop on rendered scenes, and pretrain the model that it starts from.
  */
 import type { Command } from 'commander';
+import { interruptible } from '../../cli/failures.ts';
 import { integer } from '../../cli/options.ts';
 import { createProgressDisplay } from '../../cli/progress-display.ts';
+import { say, tell } from '../../cli/say.ts';
 
 interface DemoCommandOptions {
   quick: boolean;
@@ -32,7 +34,7 @@ export function addDemoCommand(program: Command, signal: AbortSignal): void {
       if (folder !== undefined) {
         const { writeOwnFolder } = await import('../scenes/write-own-folder.ts');
         const questions = await writeOwnFolder({ folder, images, seed: options.seed ?? 1, signal });
-        process.stdout.write(`${folder}: ${images} images, ${questions} questions\n`);
+        tell(`${folder}: ${images} images, ${questions} questions`);
         return;
       }
       const { runSetup } = await import('../../cli/run-setup.ts');
@@ -41,7 +43,9 @@ export function addDemoCommand(program: Command, signal: AbortSignal): void {
         return;
       }
       const { runDemo } = await import('./demo.ts');
-      await runDemo({ ...options, signal });
+      await interruptible(signal, 'The demo is stopped. The same command resumes it', () =>
+        runDemo({ ...options, signal }),
+      );
     });
 }
 
@@ -65,11 +69,11 @@ export function addPretrainCommand(program: Command, signal: AbortSignal): void 
           progress: (progress) => display.show('pretrain', progress),
           checkpoint: () => {},
           requireFence: () => undefined,
-          note: (message) => process.stderr.write(`${message}\n`),
+          note: say,
           signal,
         });
         display.stop();
-        process.stdout.write(`${output}: loss ${loss.toFixed(3)}\n`);
+        tell(`${output}: loss ${loss.toFixed(3)}`);
       } finally {
         display.stop();
       }

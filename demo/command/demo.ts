@@ -18,6 +18,7 @@ import type { DataEngineResult } from '../../workflows/messages.ts';
 import type { OwnedProcess } from './child-process.ts';
 import { failWhenOneEnds, startWorkers, stopAll, workerKinds } from './local-processes.ts';
 import { removeServerState, startTemporalServer } from './temporal-server.ts';
+import { say, tell } from '../../cli/say.ts';
 
 export interface DemoOptions {
   /** One small round instead of two. */
@@ -56,7 +57,6 @@ export async function runDemo(options: DemoOptions): Promise<DataEngineResult> {
   await mkdir(logs, { recursive: true });
 
   const owned: OwnedProcess[] = [];
-  const say = (line: string) => process.stderr.write(`${line}\n`);
   try {
     await removeServerState(directory);
     const server = await startTemporalServer(directory, logs);
@@ -79,13 +79,13 @@ export async function runDemo(options: DemoOptions): Promise<DataEngineResult> {
     });
     await writeJson(join(directory, finishedMark), result);
 
-    process.stdout.write(`${formatRounds(result.rounds)}\n`);
-    process.stdout.write(`${describeEnd(result)}\n`);
-    process.stdout.write(`Model         ${join(directory, `round-${result.lastGood}`, 'merged')}\n`);
-    process.stdout.write(`Total time    ${formatSeconds((Date.now() - startedAt) / 1000)}\n`);
-    process.stdout.write(`Report        ${result.report}\n`);
+    tell(formatRounds(result.rounds));
+    tell(describeEnd(result));
+    tell(`Model         ${join(directory, `round-${result.lastGood}`, 'merged')}`);
+    tell(`Total time    ${formatSeconds((Date.now() - startedAt) / 1000)}`);
+    tell(`Report        ${result.report}`);
     if (options.keep) {
-      process.stdout.write(`Temporal UI   ${server.ui} (running until Ctrl-C)\n`);
+      tell(`Temporal UI   ${server.ui} (running until Ctrl-C)`);
       await untilAborted(options.signal);
     }
     return result;

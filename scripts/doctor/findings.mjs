@@ -10,7 +10,7 @@ import { temporalStep } from '../setup/temporal.mjs';
 import { tensorflowStep } from '../setup/tensorflow.mjs';
 import { versionIn } from '../setup/versions.mjs';
 import { setUpCommand, thisProgram } from './commands.mjs';
-import { sizeOf } from './size.mjs';
+import { sizeOf, sizeText } from './size.mjs';
 
 /**
  * What was found, or what is wrong and how to fix it. `later`: set-up installs it.
@@ -20,6 +20,8 @@ import { sizeOf } from './size.mjs';
 
 const oldestPython = [3, 9];
 const minimumFreeGigabytes = 5;
+/** In bytes: a cache is there before anything is downloaded, with what set-up has found. */
+const leastDownload = 1e6;
 const setUp = `Run \`${setUpCommand}\``;
 
 /**
@@ -68,10 +70,10 @@ export function examineDisk({ root, cache }) {
   const disk = isEnough
     ? { name: 'Disk', state: 'ok', text }
     : { name: 'Disk', state: 'bad', text: `${text}: free at least ${minimumFreeGigabytes} GB` };
-  if (!existsSync(cache)) return [disk];
-  const size = (sizeOf(cache) / 1e9).toFixed(1);
-  const of = cache.replace(`${root}/`, '');
-  return [disk, { name: 'Downloads', state: 'ok', text: `${size} GB in ${of}; \`${thisProgram} clean\` removes them` }];
+  const size = sizeOf(cache);
+  if (size < leastDownload) return [disk];
+  const where = `${sizeText(size)} in ${cache.replace(`${root}/`, '')}`;
+  return [disk, { name: 'Downloads', state: 'ok', text: `${where}; \`${thisProgram} clean\` removes them` }];
 }
 
 /** With an older one nothing gets here. */

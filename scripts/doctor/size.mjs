@@ -15,6 +15,16 @@ export function sizeOf(path) {
   return entriesOf(path).reduce((sum, name) => sum + sizeOf(join(path, name)), own);
 }
 
+/**
+ * The size for a person.
+ *
+ * @param {number} bytes
+ * @returns {string} such as `1.5 GB`
+ */
+export function sizeText(bytes) {
+  return bytes >= 1e8 ? `${(bytes / 1e9).toFixed(1)} GB` : `${(bytes / 1e6).toFixed(1)} MB`;
+}
+
 function statsOf(path) {
   try {
     return lstatSync(path);

@@ -11,6 +11,7 @@ import { s3ServerStep } from './s3-server.mjs';
 import { SetupError } from './setup-error.mjs';
 import { readState, saveState } from './state.mjs';
 import { temporalStep } from './temporal.mjs';
+import { fitted } from './terminal-text.mjs';
 import { tensorflowStep } from './tensorflow.mjs';
 import { removeLeftovers } from './wheels.mjs';
 
@@ -27,11 +28,14 @@ const standardSteps = [nodeStep, packagesStep, temporalStep, tensorflowStep, add
 const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 const cache = join(root, '.cache');
 
+const print = (text) => console.log(fitted(text, process.stdout));
+const complain = (text) => console.error(fitted(text, process.stderr));
+
 async function main(options) {
   const unknown = options.find((option) => !known.includes(option));
   if (unknown) {
     const choice = `${known.slice(0, -1).join(', ')} or ${known.at(-1)}`;
-    console.error(`There is no option ${unknown}: use ${choice}, or none`);
+    complain(`There is no option ${unknown}: use ${choice}, or none`);
     return 2;
   }
   const names = process.env.npm_lifecycle_event === 'demo' ? knownToDemo : known;
@@ -40,7 +44,7 @@ async function main(options) {
     process.env,
   );
   if (kept !== undefined) {
-    console.error(kept);
+    complain(kept);
     return 2;
   }
   const before = readState(cache);
@@ -57,12 +61,12 @@ async function main(options) {
 
   const lines = [];
   if (await isComplete(steps, context, lines)) {
-    for (const line of lines) console.log(line);
+    for (const line of lines) print(line);
     saveState(cache, context.state);
     return 0;
   }
   return withLock(join(cache, 'setup.lock'), {
-    onWait: (owner) => console.log(`  another set-up (process ${owner}) is running: waiting for it`),
+    onWait: (owner) => print(`  another set-up (process ${owner}) is running: waiting for it`),
     work: () => installMissing(steps, context),
   });
 }
@@ -88,7 +92,7 @@ async function installMissing(steps, context) {
       let found = await step.find(context);
       if (!found) {
         const start = performance.now();
-        console.log(`  ${step.name} …`);
+        print(`  ${step.name} …`);
         await step.make(context);
         found = await step.find(context);
         if (!found)
@@ -98,11 +102,11 @@ async function installMissing(steps, context) {
           });
         found.text += `, set up in ${((performance.now() - start) / 1000).toFixed(1)} s`;
       }
-      console.log(lineOf(step, found));
+      print(lineOf(step, found));
     } catch (error) {
       if (!(error instanceof SetupError)) throw error;
       saveState(cache, context.state);
-      console.error(error.describe(step.name));
+      complain(error.describe(step.name));
       return 1;
     }
   }
@@ -123,6 +127,6 @@ const refusals = {
 
 process.exitCode = await main(process.argv.slice(2)).catch((error) => {
   if (!Object.hasOwn(refusals, error.code ?? '')) throw error;
-  console.error(`Set-up failed: ${error.path ?? cache} ${refusals[error.code]}`);
+  complain(`Set-up failed: ${error.path ?? cache} ${refusals[error.code]}`);
   return 1;
 });

@@ -120,7 +120,7 @@ function refuseOtherSize({ file, width, height }: UsedImage, found: { width: num
 
 /** What a person reads of records that are left out. */
 export function leftOutLine({ item, countsByReason }: LeftOutRecords): string {
-  return `${item}: records that are left out: ${describeCounts(countsByReason)}.\n`;
+  return `${item}: records that are left out: ${describeCounts(countsByReason)}.`;
 }
 
 /** The problems as rows of a table. Of more than `atMost` problems of a folder, the rest is a count. */

@@ -10,7 +10,7 @@ import {
 } from '@temporalio/common';
 import { CommanderError, InvalidArgumentError } from 'commander';
 import { expect, test } from 'vitest';
-import { describeFailure } from '../../cli/failures.ts';
+import { describeFailure, interruptible } from '../../cli/failures.ts';
 import { ProcessEnded } from '../../demo/command/child-process.ts';
 import { InputError } from '../../src/core/input-error.ts';
 import { StepTakenOver } from '../../src/core/manifest.ts';
@@ -133,4 +133,13 @@ test('so is what the system refuses elsewhere; an error of this program keeps it
 test('two commands at the same step', () => {
   const { message, exitCode } = describeFailure(new StepTakenOver('Another attempt at the step x started'));
   expect([message, exitCode]).toEqual(['Another attempt at the step x started. Let one of the two work at a time', 1]);
+});
+
+test('work that a person stops says what becomes of it; what fails by itself says that', async () => {
+  const interruption = new AbortController();
+  const failing = () => Promise.reject(new InputError({ file: 'a.yaml', problem: 'is wrong', remedy: 'Mend it' }));
+  await expect(interruptible(interruption.signal, 'It continues', failing)).rejects.toThrow('a.yaml: is wrong. Mend it');
+  interruption.abort(new Error('interrupted'));
+  const stopped = await interruptible(interruption.signal, 'It continues', failing).catch((error: unknown) => error);
+  expect(describeFailure(stopped)).toEqual({ message: 'It continues', exitCode: 130 });
 });

@@ -1,7 +1,7 @@
 /** Tables and sentences within the columns of a terminal. */
 import { PassThrough } from 'node:stream';
 import { expect, test } from 'vitest';
-import { fitted, say } from '../../cli/say.ts';
+import { say } from '../../cli/say.ts';
 import { textTable } from '../../cli/text-table.ts';
 
 const problem = {
@@ -46,16 +46,6 @@ test('numbers are never broken, and a table of numbers alone stays as it is', ()
     { color: false, columns: 60, textColumns: 1 },
   );
   for (const value of row.slice(1)) expect(shown).toContain(String(value));
-});
-
-test('a sentence breaks between words, its continuation indented, on a terminal alone', () => {
-  const terminal = { isTTY: true, columns: 24 } as never;
-  expect(fitted('config: seed: must be a number. Write one\n  a note of a few words more', terminal)).toBe(
-    'config: seed: must be a\n  number. Write one\n  a note of a few words\n    more',
-  );
-  expect(fitted('config: seed: must be a number. Write one', new PassThrough())).toBe(
-    'config: seed: must be a number. Write one',
-  );
 });
 
 test('a word that is longer than the terminal stays whole: a path is copied', () => {

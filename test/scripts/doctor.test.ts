@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { build, transform } from 'esbuild';
 import { describe, expect, test } from 'vitest';
 import { findOnPath } from '../../scripts/setup/programs.mjs';
+import { inTerminal } from '../helpers/pseudo-terminal.ts';
 import { temporaryFolder } from '../helpers/temporary-folder.ts';
 
 /** Runs a program of a checkout and returns its lines, each by its name. */
@@ -80,6 +81,27 @@ test('says of each prerequisite that is missing how to install it', async () => 
   expect(by.make).toMatchObject({ state: 'bad', text: expect.stringContaining('`apt-get install make`') });
   expect(status).toBe(1);
 }, 60_000);
+
+test('what is kept where nothing is installed is no download', async () => {
+  const folder = await freshClone();
+  mkdirSync(join(folder, '.cache'));
+  writeFileSync(join(folder, '.cache/setup.json'), '{}');
+  const { by } = lines(folder, ['scripts/doctor.mjs'], { DATAENGINE_TENSORFLOW: '' });
+  expect(Object.keys(by)).toContain('Disk');
+  expect(Object.keys(by)).not.toContain('Downloads');
+}, 60_000);
+
+test('in a terminal of 80 columns what does not fit goes below the text, in doctor and in set-up', async () => {
+  const ours = (line: string) => !line.includes(process.cwd());
+  const doctor = await inTerminal(80, [process.execPath, 'scripts/doctor.mjs']);
+  expect(doctor.broken.filter(ours)).toEqual([]);
+  const start = 'ok  Temporal CLI  '.length;
+  const continued = doctor.lines.filter((line) => line !== '' && !/^(ok|--|bad) /.test(line));
+  for (const line of continued) expect(line.search(/\S/), line).toBe(start);
+  const setup = await inTerminal(80, [process.execPath, 'scripts/setup.mjs']);
+  expect(setup.broken.filter(ours)).toEqual([]);
+  expect(setup.lines.filter((line) => line.startsWith('✓'))).toHaveLength(5);
+}, 120_000);
 
 test('any other command says that nothing is installed yet, without a stack', async () => {
   const { status, stderr } = lines(await freshClone(), ['bin/dataengine.mjs', 'run']);

@@ -194,7 +194,7 @@ async function requireListedTypes(context: PreflightContext): Promise<undefined>
   }
   const [first] = unlisted.keys();
   if (first === undefined) return;
-  const types = [...unlisted].map(([type, count]) => `${type} (${count} questions)`).join(', ');
+  const types = [...unlisted].map(([type, count]) => `${type} (${count} ${count === 1 ? 'question' : 'questions'})`).join(', ');
   throw new InputError({
     file: config.data.validation.file,
     field: 'question_type',
@@ -214,16 +214,19 @@ async function requirePool(context: PreflightContext): Promise<string[]> {
   if (scored === undefined) return [];
   const free = drawable.filter(({ id }) => !scored.has(id)).length;
   if (free === 0) {
+    const crowded = described.length - drawable.length;
     const left = [
-      `${images.length} images`,
-      `${images.length - described.length} without the captions and boxes that sampling.pool and data.descriptions ask for`,
-      `${described.length - drawable.length} with more than ${maximumBoxes} boxes`,
-      `${drawable.length} that scored questions are about`,
-    ].join(', ');
+      [images.length - described.length, 'have not the captions and boxes that sampling.pool and data.descriptions ask for'],
+      [crowded, `have more boxes than sampling.maximumBoxes (${maximumBoxes})`],
+      [drawable.length, 'are what scored questions are about'],
+    ] as const;
+    const why = left.flatMap(([count, what]) => (count > 0 ? [`${count} ${what}`] : [])).join(', ');
     throw configError(
-      'data.images.train',
-      `no image is left to ask the teacher about: ${left}`,
-      'Add images or descriptions, or set data.descriptions.source: image for a teacher with vision',
+      crowded > 0 ? 'sampling.maximumBoxes' : 'data.images.train',
+      `no image is left to ask the teacher about: of ${images.length}${why === '' ? '' : `, ${why}`}`,
+      crowded > 0
+        ? 'Raise it, or add images'
+        : 'Add images or descriptions, or set data.descriptions.source: image for a teacher with vision',
     );
   }
   const wanted = requests * config.rounds;

@@ -171,7 +171,7 @@ describe('files', () => {
     expect((await preflight(context)).problems).toMatchObject([
       {
         item: 'A-OKVQA/aokvqa_v1p0_val.json: question_type',
-        problem: expect.stringMatching(/^colour \(1 questions\): not in /),
+        problem: expect.stringMatching(/^colour \(1 question\): not in /),
       },
     ]);
   });
@@ -182,8 +182,10 @@ describe('files', () => {
     const sampling = { ...context.config.sampling, maximumBoxes: 0 };
     expect((await preflight({ ...context, config: { ...context.config, sampling } })).problems).toMatchObject([
       {
-        item: 'config: data.images.train',
-        problem: expect.stringMatching(/^no image is left to ask the teacher about: \d+ images/),
+        item: 'config: sampling.maximumBoxes',
+        problem: expect.stringMatching(
+          /^no image is left to ask the teacher about: of \d+, \d+ have more boxes than sampling\.maximumBoxes \(0\)/,
+        ),
       },
     ]);
     const many = { ...context.config.sampling, requests: 1000 };
