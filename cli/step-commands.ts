@@ -121,7 +121,27 @@ export function describeOutcome(
 ): string {
   const time = reused ? 'was already done from the same inputs' : `done in ${formatSeconds(seconds)}`;
   const known = Object.entries(results).filter(([, value]) => value !== undefined);
-  const lines = known.map(([key, value]) => `  ${key}: ${typeof value === 'object' ? JSON.stringify(value) : value}`);
+  const lines = known.map(([key, value]) => `  ${wordsOf(key)}: ${describeValue(value)}`);
   if (cost !== undefined && currency !== undefined) lines.push(`  cost: ${cost.toFixed(2)} ${currency}`);
   return [`${name} ${time}`, ...lines].join('\n');
+}
+
+/** `multiple choice` of `multipleChoice`. */
+function wordsOf(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
+}
+
+function describeValue(value: unknown): string {
+  if (typeof value === 'number') return rounded(value);
+  if (Array.isArray(value)) return value.map(describeValue).join('; ');
+  if (typeof value !== 'object' || value === null) return String(value);
+  return Object.entries(value)
+    .map(([name, one]) => `${name} ${describeValue(one)}`)
+    .join(', ');
+}
+
+function rounded(value: number): string {
+  if (Number.isInteger(value)) return String(value);
+  const size = Math.abs(value);
+  return size >= 1 ? value.toFixed(1) : size >= 0.001 ? value.toFixed(3) : value.toExponential(1);
 }

@@ -31,7 +31,10 @@ export function addTeacherCommands(program: Command, signal: AbortSignal): void 
     .command('finish-early <workflow-id>')
     .description('send the teacher no more requests in this round, and continue with the answers so far')
     .addHelpText('after', '\nExample:\n  dataengine finish-early tuesday/round-1/generation')
-    .action((workflowId: string) => withClient((client) => update<void>(client, workflowId, 'finishEarly')));
+    .action(async (workflowId: string) => {
+      await withClient((client) => update<void>(client, workflowId, 'finishEarly'));
+      tell(`${workflowId}: no further requests; the round continues with the answers so far`);
+    });
 }
 
 function amountOfMoney(text: string): number {

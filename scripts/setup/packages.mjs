@@ -100,9 +100,10 @@ function nearest(name, from, packages) {
   }
 }
 
-const stampFile = (folder) => join(folder, 'node_modules/.dataengine-lock-hash');
+/** Says by which lock a folder's packages were installed. */
+export const stampFile = (folder) => join(folder, 'node_modules/.dataengine-lock-hash');
 
-const hashOf = (bytes) => createHash('sha256').update(bytes).digest('hex');
+export const hashOf = (bytes) => createHash('sha256').update(bytes).digest('hex');
 
 function readText(file) {
   try {

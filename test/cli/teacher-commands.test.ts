@@ -133,7 +133,10 @@ describe('top-up', () => {
 test('finish-early ends the asking, and the answers there are go on', async () => {
   let outcome: unknown;
   const { teacher } = await waitingGeneration(async (workflowId, result) => {
-    expect(await dataengine('finish-early', workflowId)).toMatchObject({ code: 0 });
+    expect(await dataengine('finish-early', workflowId)).toMatchObject({
+      code: 0,
+      output: `${workflowId}: no further requests; the round continues with the answers so far\n`,
+    });
     outcome = await result;
   });
   const { answered } = teacher.counts();

@@ -1,15 +1,17 @@
 /**
  * The package that `npm pack` makes, installed by npm 10 and 11 into an empty folder from the registry alone: `doctor` works
- * before and after the set-up, and the quick demo runs and gains. Minutes each; the set-up compiles TensorFlow's addon.
+ * before and after the set-up, and the quick demo runs and gains. Minutes each: the first set-up downloads TensorFlow and compiles
+ * its addon, as a newcomer's does; the second takes the library and the addon of this checkout.
  */
 import { spawn } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
-import { cp, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { stringify } from 'yaml';
 import { runningWith } from '../../bench/support/processes.ts';
+import { addonLock, hashOf, stampFile, writeProject } from '../../scripts/setup/packages.mjs';
 import { projectFile } from '../../src/core/files.ts';
 
 const folders: string[] = [];
@@ -51,7 +53,7 @@ afterAll(async () => {
   for (const folder of folders) await rm(folder, { recursive: true, force: true });
 });
 
-/** Installs the package as a newcomer would; TensorFlow's library is the checkout's, or comes from PyPI. */
+/** Installs the package as a newcomer would. */
 async function installWith(npm: '10' | '11'): Promise<string> {
   const folder = await emptyFolder();
   await cp(tarball, join(folder, basename(tarball)));
@@ -61,6 +63,18 @@ async function installWith(npm: '10' | '11'): Promise<string> {
     false,
   );
   return folder;
+}
+
+/** The addon as this checkout has compiled it, and what it needs: where the set-up of the package would install them. */
+async function takeAddon(folder: string): Promise<void> {
+  const project = join(folder, 'node_modules/mllm-dataengine/.cache/npm');
+  const lock = await readFile(projectFile(addonLock), 'utf8');
+  writeProject(project, lock);
+  for (const path of Object.keys(JSON.parse(lock).packages).filter((name) => name !== '')) {
+    const installed = projectFile(path);
+    if (existsSync(installed)) await cp(installed, join(project, path), { recursive: true, verbatimSymlinks: true });
+  }
+  await writeFile(stampFile(project), hashOf(lock));
 }
 
 const scoresOf = (folder: string, run: string): { multipleChoice: number; testMultipleChoice: number }[] =>
@@ -94,6 +108,7 @@ test('npm 11: the same, with a shorter round, and a script that imports the libr
   };
   await writeFile(join(folder, 'short.yaml'), stringify(short));
   const tensorflow = { DATAENGINE_TENSORFLOW: projectFile('.cache/tensorflow') };
+  await takeAddon(folder);
   const demo = await typed(folder, 'npx dataengine demo --config short.yaml', tensorflow);
   expect(demo.code, demo.shown).toBe(0);
   expect(scoresOf(folder, 'demo-quick-seed1')).toHaveLength(2);
