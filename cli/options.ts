@@ -5,6 +5,7 @@ import { basename, extname } from 'node:path';
 import { type Command, InvalidArgumentError } from 'commander';
 import { loadConfig } from '../src/config/load-config.ts';
 import type { Config } from '../src/config/schema.ts';
+import { fileExists } from '../src/core/files.ts';
 import { InputError } from '../src/core/input-error.ts';
 import type { DataEngineInput } from '../workflows/inputs.ts';
 
@@ -65,8 +66,19 @@ export async function loadNamedConfig(
   file: string,
   { dataRoot, run, seed }: Omit<ConfigOptions, 'config'>,
 ): Promise<{ config: Config; runName: string }> {
+  await requireOwnConfig(file);
   const config = await loadConfig(file, { dataRoot, run, seed });
   return { config, runName: config.run ?? basename(file, extname(file)) };
+}
+
+/** @throws InputError that says how to get the config that commands take when none is named */
+export async function requireOwnConfig(file: string): Promise<void> {
+  if (file !== ownConfig || (await fileExists(file))) return;
+  throw new InputError({
+    file,
+    problem: 'no such file',
+    remedy: 'Write it with `dataengine init FOLDER`, for a folder of images and questions; or name a config with --config',
+  });
 }
 
 /** The workflow's input that these options mean. */

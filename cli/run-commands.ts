@@ -11,7 +11,7 @@ import { openRunDirectory } from '../src/core/run-directory.ts';
 import type { DataEngineInput } from '../workflows/inputs.ts';
 import type { DataEngineProgress } from '../workflows/messages.ts';
 import { agreeToRun, checkBeforeRun } from './before-run.ts';
-import { addConfigOptions, type ConfigOptions, integer, ownConfig, toWorkflowInput } from './options.ts';
+import { addConfigOptions, type ConfigOptions, integer, ownConfig, requireOwnConfig, toWorkflowInput } from './options.ts';
 import { interruptible } from './failures.ts';
 import { describeEnd, formatRounds } from './rounds-table.ts';
 import { say, tell } from './say.ts';
@@ -66,6 +66,7 @@ export function addRunCommands(program: Command, signal: AbortSignal): void {
 
 async function startRun(options: RunOptions, signal: AbortSignal): Promise<void> {
   const { dataRoot, run, seed, more } = options;
+  await requireOwnConfig(options.config);
   const config = await loadConfig(options.config, { dataRoot, run, seed });
   if (options.local && options.detach) {
     const problem = 'does not go with --local, which stops what it has started when the command ends';

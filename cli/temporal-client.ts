@@ -5,6 +5,7 @@ import { loadClientConnectConfig } from '@temporalio/envconfig';
 import { isPolled } from '../activities/is-polled.ts';
 import { reach } from '../workers/connection.ts';
 import { loadPayloadKeys, payloadConverterOf } from '../workers/payload-codec.ts';
+import { say } from './say.ts';
 import { describeUnattended } from './watch/activity-words.ts';
 
 /**
@@ -22,7 +23,9 @@ export async function connectClient(address?: string, connectTimeout?: Duration)
     ...(address !== undefined && { address }),
     ...(connectTimeout !== undefined && { connectTimeout }),
   };
-  const connection = await reach(options.address, () => Connection.connect(options));
+  // One that is looked for, and need not be there, is not waited for.
+  const onWait = (place: string) => connectTimeout === undefined && say(`Waiting for the Temporal server at ${place} …`);
+  const connection = await reach(options.address, () => Connection.connect(options), onWait);
   return new Client({ connection, namespace, dataConverter });
 }
 

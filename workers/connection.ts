@@ -17,17 +17,29 @@ export class ServerUnreachable extends Error {
   }
 }
 
+/** It takes ten seconds to be sure that no server answers. */
+const silentMilliseconds = 2000;
+
 /**
  * Connects.
  *
  * @param address default: that of a development server
+ * @param onWait called once when it takes longer than usual
  * @throws ServerUnreachable
  */
-export async function reach<R>(address: string | undefined, connect: () => Promise<R>): Promise<R> {
+export async function reach<R>(
+  address: string | undefined,
+  connect: () => Promise<R>,
+  onWait?: (address: string) => void,
+): Promise<R> {
+  const place = address ?? 'localhost:7233';
+  const said = setTimeout(() => onWait?.(place), silentMilliseconds);
   try {
     return await connect();
   } catch (error) {
-    throw new ServerUnreachable(address ?? 'localhost:7233', error);
+    throw new ServerUnreachable(place, error);
+  } finally {
+    clearTimeout(said);
   }
 }
 

@@ -81,6 +81,12 @@ test('a missing config is one line and exit code 2', async () => {
   expect({ code, errors }).toEqual({ code: 2, errors: 'nowhere.yaml: no such file. Check the path\n' });
 });
 
+test('the config that `init` writes is missing until then, and the error says so', async () => {
+  const { code, errors } = await dataengine('run', '--local');
+  const remedy = 'Write it with `dataengine init FOLDER`, for a folder of images and questions; or name a config with --config';
+  expect({ code, errors }).toEqual({ code: 2, errors: `dataengine.yaml: no such file. ${remedy}\n` });
+});
+
 test('the old name of an option leads to an error with the new name, exit code 2', async () => {
   const { code, errors } = await dataengine('evaluate', '--pictures', 'photos');
   expect(code).toBe(2);
