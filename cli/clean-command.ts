@@ -9,8 +9,8 @@ import { sizeOf, sizeText } from '../scripts/doctor/size.mjs';
 import { InputError } from '../src/core/input-error.ts';
 import { setupFile } from '../src/core/setup-file.ts';
 import { wrongOption } from './options.ts';
-import { textTable } from './text-table.ts';
 import { tell } from './say.ts';
+import { textTable } from './text-table.ts';
 
 /** Models, checkpoints and results that commands and benches write there: no set-up makes them again. */
 const kept = ['bench', 'bridge', 'charts', 'pretrain', 'smollm2'];

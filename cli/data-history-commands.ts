@@ -12,8 +12,8 @@ import { answerWords, type EngineSample } from '../src/datasets/engine-data.ts';
 import { type ExportFormat, exportFormats } from '../src/datasets/export-formats.ts';
 import { type DatasetVersion, findVersion, versionHistory } from '../src/datasets/versions.ts';
 import { addRunOptions, integer, loadNamedConfig, type RunOptions } from './options.ts';
-import { textTable } from './text-table.ts';
 import { tell } from './say.ts';
+import { textTable } from './text-table.ts';
 
 /** Adds the commands about dataset versions to `dataengine data`. */
 export function addDataHistoryCommands(data: Command): void {

@@ -9,8 +9,8 @@ import type { StepContext } from '../src/round/step-context.ts';
 import { describeFailure } from './failures.ts';
 import { roundWorkflow } from './gate-commands.ts';
 import { addRunOptions, integer, loadNamedConfig, type RunOptions } from './options.ts';
-import { update, withClient } from './temporal-client.ts';
 import { say, tell } from './say.ts';
+import { update, withClient } from './temporal-client.ts';
 
 interface ReviewOptions extends RunOptions {
   round: number;

@@ -7,9 +7,9 @@ import type { TypesApproval } from '../workflows/messages.ts';
 import { roundWorkflow } from './gate-commands.ts';
 import { addConfigOptions, type ConfigOptions, integer } from './options.ts';
 import { addTakeoverOption, type TakeoverOption } from './own-run.ts';
+import { tell } from './say.ts';
 import { runStepCommand } from './step-commands.ts';
 import { update, withClient } from './temporal-client.ts';
-import { tell } from './say.ts';
 
 interface ApprovalOptions {
   types?: string;

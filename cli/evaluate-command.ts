@@ -37,9 +37,9 @@ import { withJudge } from './evaluate-judged.ts';
 import { addConfigOptions, type ConfigOptions, integer, loadNamedConfig, missingOption, share } from './options.ts';
 import { addTakeoverOption, type TakeoverOption } from './own-run.ts';
 import { createProgressDisplay } from './progress-display.ts';
+import { tell } from './say.ts';
 import { printScores } from './scores-table.ts';
 import { runStepCommand } from './step-commands.ts';
-import { tell } from './say.ts';
 
 interface EvaluateOptions extends Omit<ConfigOptions, 'config'>, EndpointOptions, TakeoverOption {
   config?: string;

@@ -15,9 +15,9 @@ import type { EndpointEvaluation } from '../workflows/messages.ts';
 import { withJudge } from './evaluate-judged.ts';
 import { type ConfigOptions, flagOf, integer, wrongOption } from './options.ts';
 import { createProgressDisplay } from './progress-display.ts';
+import { say } from './say.ts';
 import { printScores } from './scores-table.ts';
 import { withClient } from './temporal-client.ts';
-import { say } from './say.ts';
 
 export interface EndpointOptions extends Partial<ServerOptions> {
   temporal: boolean;

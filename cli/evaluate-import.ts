@@ -6,9 +6,9 @@ import type { OpenRun } from '../src/round/open-run.ts';
 import type { StepContext } from '../src/round/step-context.ts';
 import { type ConfigOptions, flagOf, integer, loadNamedConfig, wrongOption } from './options.ts';
 import { ownRun, type TakeoverOption } from './own-run.ts';
+import { tell } from './say.ts';
 import { printScores } from './scores-table.ts';
 import { describeOutcome } from './step-commands.ts';
-import { tell } from './say.ts';
 
 interface ImportOptions extends Omit<ConfigOptions, 'config'>, TakeoverOption {
   output?: string;

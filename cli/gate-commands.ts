@@ -7,9 +7,9 @@ import type { Verdict } from '../src/round/gate/gate.ts';
 import type { RoundDecision } from '../workflows/messages.ts';
 import { addConfigOptions, type ConfigOptions, integer } from './options.ts';
 import { addTakeoverOption, type TakeoverOption } from './own-run.ts';
+import { tell } from './say.ts';
 import { runStepCommand } from './step-commands.ts';
 import { ask, update, withClient } from './temporal-client.ts';
-import { tell } from './say.ts';
 
 type GateOptions = ConfigOptions &
   TakeoverOption & { round: number; accept?: boolean; reject?: boolean; comment?: string };

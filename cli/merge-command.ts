@@ -6,8 +6,8 @@ import type { Config } from '../src/config/schema.ts';
 import { addConfigOptions, type ConfigOptions, integer, missingOption } from './options.ts';
 import { addTakeoverOption, type TakeoverOption } from './own-run.ts';
 import { createProgressDisplay } from './progress-display.ts';
-import { runStepCommand } from './step-commands.ts';
 import { tell } from './say.ts';
+import { runStepCommand } from './step-commands.ts';
 
 interface MergeOptions extends Omit<ConfigOptions, 'config'>, TakeoverOption {
   config?: string;

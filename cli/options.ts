@@ -77,7 +77,8 @@ export async function requireOwnConfig(file: string): Promise<void> {
   throw new InputError({
     file,
     problem: 'no such file',
-    remedy: 'Write it with `dataengine init FOLDER`, for a folder of images and questions; or name a config with --config',
+    remedy:
+      'Write it with `dataengine init FOLDER`, for a folder of images and questions; or name a config with --config',
   });
 }
 

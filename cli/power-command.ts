@@ -1,8 +1,8 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import type { QuestionPlan } from '../src/evaluation/plan-power.ts';
 import { integer, missingOption, share, wrongOption } from './options.ts';
-import { textTable } from './text-table.ts';
 import { tell } from './say.ts';
+import { textTable } from './text-table.ts';
 
 interface PowerOptions {
   difference: number;

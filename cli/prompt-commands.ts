@@ -8,8 +8,8 @@ import { loadConfig } from '../src/config/load-config.ts';
 import { agreeToPrompt } from './before-run.ts';
 import { describeFailure } from './failures.ts';
 import { addConfigOptions, type ConfigOptions, integer } from './options.ts';
-import { withClient } from './temporal-client.ts';
 import { say, tell } from './say.ts';
+import { withClient } from './temporal-client.ts';
 
 interface StartOptions extends ConfigOptions {
   workflowId?: string;

@@ -2,7 +2,7 @@
  * `run` and `watch`: the loop as a Temporal workflow, started and followed from the terminal.
  */
 import { basename, extname, resolve } from 'node:path';
-import type { Client, WorkflowStartOptions } from '@temporalio/client';
+import type { Client } from '@temporalio/client';
 import type { Workflow } from '@temporalio/common';
 import type { Command } from 'commander';
 import { loadConfig } from '../src/config/load-config.ts';
@@ -11,8 +11,15 @@ import { openRunDirectory } from '../src/core/run-directory.ts';
 import type { DataEngineInput } from '../workflows/inputs.ts';
 import type { DataEngineProgress } from '../workflows/messages.ts';
 import { agreeToRun, checkBeforeRun } from './before-run.ts';
-import { addConfigOptions, type ConfigOptions, integer, ownConfig, requireOwnConfig, toWorkflowInput } from './options.ts';
 import { interruptible } from './failures.ts';
+import {
+  addConfigOptions,
+  type ConfigOptions,
+  integer,
+  ownConfig,
+  requireOwnConfig,
+  toWorkflowInput,
+} from './options.ts';
 import { describeEnd, formatRounds } from './rounds-table.ts';
 import { say, tell } from './say.ts';
 import { hasWorker, withClient } from './temporal-client.ts';
@@ -123,11 +130,11 @@ async function startOrJoin(
   input: DataEngineInput,
 ): Promise<DataEngineProgress | undefined> {
   const { WithStartWorkflowOperation, WorkflowUpdateRPCTimeoutOrCancelledError } = await import('@temporalio/client');
-  const options: WorkflowStartOptions & { args: [DataEngineInput] } = {
+  const options = {
     taskQueue: given.queue,
     workflowId: given.workflowId,
-    args: [input],
-    workflowIdConflictPolicy: 'USE_EXISTING',
+    args: [input] as [DataEngineInput],
+    workflowIdConflictPolicy: 'USE_EXISTING' as const,
     staticSummary: `Data engine on ${given.configFile}`,
     memo: { config: input.config, ...(input.run !== undefined && { run: input.run }) },
   };

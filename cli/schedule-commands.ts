@@ -10,6 +10,7 @@ import { addConfigOptions, type ConfigOptions, integer } from './options.ts';
 import { pruneSchedule } from './prune-command.ts';
 import { withClient } from './temporal-client.ts';
 import { tell } from './say.ts';
+import { withClient } from './temporal-client.ts';
 
 interface ScheduleSettings extends ConfigOptions {
   more: number;
@@ -70,7 +71,7 @@ export function addScheduleCommands(program: Command): void {
       withClient(async ({ schedule }) => {
         const description = await schedule.getHandle(id).describe();
         if (json) process.stdout.write(`${JSON.stringify(facts(description))}\n`);
-          else tell(describe(description));
+        else tell(describe(description));
       }),
     );
   schedule

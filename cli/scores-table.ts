@@ -1,8 +1,8 @@
 import { printable } from '../src/core/printable.ts';
 import type { Scores } from '../src/evaluation/evaluation-files.ts';
 import { describeJudge } from '../src/evaluation/judge/describe-judge.ts';
-import { textTable } from './text-table.ts';
 import { tell } from './say.ts';
+import { textTable } from './text-table.ts';
 
 const rankingNotes = {
   'prompt-logprobs': 'Choices are ranked by the log-probabilities of the prompt.',

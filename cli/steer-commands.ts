@@ -6,9 +6,9 @@ import type { Client } from '@temporalio/client';
 import type { Command } from 'commander';
 import type { DataEngineProgress, WaitingStep } from '../workflows/messages.ts';
 import { integer } from './options.ts';
+import { tell } from './say.ts';
 import { update, withClient } from './temporal-client.ts';
 import { wordsOfActivity } from './watch/activity-words.ts';
-import { tell } from './say.ts';
 
 /** Adds the commands that steer a run. */
 export function addSteerCommands(program: Command): void {

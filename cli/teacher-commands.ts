@@ -6,8 +6,8 @@ import type { Config } from '../src/config/schema.ts';
 import type { OtherRequests } from '../src/round/estimate-requests.ts';
 import type { RoundEstimate } from '../src/round/generate/generate.ts';
 import { addConfigOptions, type ConfigOptions, integer, loadNamedConfig } from './options.ts';
-import { update, withClient } from './temporal-client.ts';
 import { tell } from './say.ts';
+import { update, withClient } from './temporal-client.ts';
 
 /** Adds `dataengine estimate`, `top-up` and `finish-early`. */
 export function addTeacherCommands(program: Command, signal: AbortSignal): void {

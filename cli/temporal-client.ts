@@ -24,7 +24,8 @@ export async function connectClient(address?: string, connectTimeout?: Duration)
     ...(connectTimeout !== undefined && { connectTimeout }),
   };
   // One that is looked for, and need not be there, is not waited for.
-  const onWait = (place: string) => connectTimeout === undefined && say(`Waiting for the Temporal server at ${place} …`);
+  const onWait = (place: string) =>
+    connectTimeout === undefined && say(`Waiting for the Temporal server at ${place} …`);
   const connection = await reach(options.address, () => Connection.connect(options), onWait);
   return new Client({ connection, namespace, dataConverter });
 }

@@ -5,9 +5,9 @@ import { requireWholeImage } from '../../src/core/images/open-image.ts';
 import { withImageFile } from '../../src/core/images/read-image-file.ts';
 import { InputError } from '../../src/core/input-error.ts';
 import { printable } from '../../src/core/printable.ts';
+import { say } from '../say.ts';
 import { textTable } from '../text-table.ts';
 import type { Answerers } from './answerers.ts';
-import { say } from '../say.ts';
 
 /** Asks one question. */
 export async function askOnce(

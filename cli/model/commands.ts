@@ -5,10 +5,10 @@ import { type Command, Option } from 'commander';
 import { pythonOfSetup } from '../../src/core/setup-file.ts';
 import { integer } from '../options.ts';
 import { createProgressDisplay } from '../progress-display.ts';
+import { say, tell } from '../say.ts';
 import { gpuBytes, gpuNames, parseBytes } from './gpu-memory.ts';
 import { addImportLoraCommand } from './import-lora-command.ts';
 import { addSmollm2Command } from './smollm2-command.ts';
-import { say, tell } from '../say.ts';
 
 const dtypes = { float32: 'F32', float16: 'F16', bfloat16: 'BF16' } as const;
 

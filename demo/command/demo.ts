@@ -6,6 +6,7 @@ import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { agreeToRun, checkBeforeRun } from '../../cli/before-run.ts';
 import { describeEnd, formatRounds } from '../../cli/rounds-table.ts';
+import { say, tell } from '../../cli/say.ts';
 import { connectClient } from '../../cli/temporal-client.ts';
 import { watch } from '../../cli/watch/watch.ts';
 import { loadConfig } from '../../src/config/load-config.ts';
@@ -18,7 +19,6 @@ import type { DataEngineResult } from '../../workflows/messages.ts';
 import type { OwnedProcess } from './child-process.ts';
 import { failWhenOneEnds, startWorkers, stopAll, workerKinds } from './local-processes.ts';
 import { removeServerState, startTemporalServer } from './temporal-server.ts';
-import { say, tell } from '../../cli/say.ts';
 
 export interface DemoOptions {
   /** One small round instead of two. */

@@ -11,8 +11,8 @@ import { s3ServerStep } from './s3-server.mjs';
 import { SetupError } from './setup-error.mjs';
 import { readState, saveState } from './state.mjs';
 import { temporalStep } from './temporal.mjs';
-import { fitted } from './terminal-text.mjs';
 import { tensorflowStep } from './tensorflow.mjs';
+import { fitted } from './terminal-text.mjs';
 import { removeLeftovers } from './wheels.mjs';
 
 /** With an older one nothing gets here. */

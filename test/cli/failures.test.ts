@@ -138,7 +138,9 @@ test('two commands at the same step', () => {
 test('work that a person stops says what becomes of it; what fails by itself says that', async () => {
   const interruption = new AbortController();
   const failing = () => Promise.reject(new InputError({ file: 'a.yaml', problem: 'is wrong', remedy: 'Mend it' }));
-  await expect(interruptible(interruption.signal, 'It continues', failing)).rejects.toThrow('a.yaml: is wrong. Mend it');
+  await expect(interruptible(interruption.signal, 'It continues', failing)).rejects.toThrow(
+    'a.yaml: is wrong. Mend it',
+  );
   interruption.abort(new Error('interrupted'));
   const stopped = await interruptible(interruption.signal, 'It continues', failing).catch((error: unknown) => error);
   expect(describeFailure(stopped)).toEqual({ message: 'It continues', exitCode: 130 });

@@ -83,7 +83,8 @@ test('a missing config is one line and exit code 2', async () => {
 
 test('the config that `init` writes is missing until then, and the error says so', async () => {
   const { code, errors } = await dataengine('run', '--local');
-  const remedy = 'Write it with `dataengine init FOLDER`, for a folder of images and questions; or name a config with --config';
+  const remedy =
+    'Write it with `dataengine init FOLDER`, for a folder of images and questions; or name a config with --config';
   expect({ code, errors }).toEqual({ code: 2, errors: `dataengine.yaml: no such file. ${remedy}\n` });
 });
 

@@ -194,7 +194,9 @@ async function requireListedTypes(context: PreflightContext): Promise<undefined>
   }
   const [first] = unlisted.keys();
   if (first === undefined) return;
-  const types = [...unlisted].map(([type, count]) => `${type} (${count} ${count === 1 ? 'question' : 'questions'})`).join(', ');
+  const types = [...unlisted]
+    .map(([type, count]) => `${type} (${count} ${count === 1 ? 'question' : 'questions'})`)
+    .join(', ');
   throw new InputError({
     file: config.data.validation.file,
     field: 'question_type',
@@ -216,7 +218,10 @@ async function requirePool(context: PreflightContext): Promise<string[]> {
   if (free === 0) {
     const crowded = described.length - drawable.length;
     const left = [
-      [images.length - described.length, 'have not the captions and boxes that sampling.pool and data.descriptions ask for'],
+      [
+        images.length - described.length,
+        'have not the captions and boxes that sampling.pool and data.descriptions ask for',
+      ],
       [crowded, `have more boxes than sampling.maximumBoxes (${maximumBoxes})`],
       [drawable.length, 'are what scored questions are about'],
     ] as const;
