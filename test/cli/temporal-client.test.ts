@@ -1,5 +1,4 @@
 /** Messages to runs that nobody works on, against a real server. */
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client } from '@temporalio/client';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { describeFailure } from '../../cli/failures.ts';
@@ -38,8 +37,9 @@ test('a message to a run whose worker does not answer is not waited for without 
   const client = await startRun('frozen');
   const { namespace } = client.options;
   // A worker that takes the run's task, and stops.
-  await client.workflowService.pollWorkflowTaskQueue({ namespace, taskQueue: { name: 'frozen' }, identity: 'frozen' });
-  await sleep(100);
+  await client.withDeadline(Date.now() + 20_000, () =>
+    client.workflowService.pollWorkflowTaskQueue({ namespace, taskQueue: { name: 'frozen' }, identity: 'frozen' }),
+  );
   const failure: unknown = await update(client, 'frozen', 'pause', {}, 2000).catch((error: unknown) => error);
   expect(failure).toBeInstanceOf(WorkerSilent);
   expect(describeFailure(failure).message).toBe(

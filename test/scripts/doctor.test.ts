@@ -101,7 +101,7 @@ test('in a terminal of 80 columns what does not fit goes below the text, in doct
   const setup = await inTerminal(80, [process.execPath, 'scripts/setup.mjs']);
   expect(setup.broken.filter(ours)).toEqual([]);
   expect(setup.lines.filter((line) => line.startsWith('✓'))).toHaveLength(5);
-}, 120_000);
+}, 300_000);
 
 test('any other command says that nothing is installed yet, without a stack', async () => {
   const { status, stderr } = lines(await freshClone(), ['bin/dataengine.mjs', 'run']);
