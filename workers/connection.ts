@@ -8,13 +8,20 @@ export class ServerUnreachable extends Error {
   override readonly name = 'ServerUnreachable';
 
   constructor(address: string, cause: unknown) {
-    const why = cause instanceof Error ? (cause.message.split('\n')[0] ?? '') : String(cause);
     super(
-      `No Temporal server can be reached at ${address} (${why}). Start one with \`dataengine temporal server start-dev\`, or say ` +
+      `No Temporal server can be reached at ${address} (${reasonOf(cause)}). Start one with \`dataengine temporal server start-dev\`, or say ` +
         'where it is with TEMPORAL_ADDRESS or a profile (TEMPORAL_PROFILE)',
       { cause },
     );
   }
+}
+
+/** The workers' client is written in Rust: its error is a value of that language, with the system's words in it. */
+function reasonOf(cause: unknown): string {
+  const [line = ''] = (cause instanceof Error ? cause.message : String(cause)).split('\n');
+  if (/before the deadline/.test(line)) return 'no answer';
+  const [, words = line] = /message: "([^"]+)"/.exec(line) ?? [];
+  return words.charAt(0).toLowerCase() + words.slice(1);
 }
 
 /** It takes ten seconds to be sure that no server answers. */
