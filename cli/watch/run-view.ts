@@ -51,9 +51,10 @@ export async function readRunView(client: Client, workflowId: string): Promise<R
   const description = await client.workflow.getHandle(workflowId).describe();
   const isRunning = description.status.name === 'RUNNING';
   const queue = description.taskQueue;
-  const isUnattended = isRunning && !(await isPolled(client, queue, 'workflow'));
-  // Where nobody answers, waiting would only take time.
-  const progress = isUnattended ? undefined : await query<DataEngineProgress>(client, workflowId);
+  const isPolledNow = !isRunning || (await isPolled(client, queue, 'workflow'));
+  const patience = isPolledNow ? queryTimeoutMilliseconds : startTimeoutMilliseconds;
+  const progress = await query<DataEngineProgress>(client, workflowId, 'progress', patience);
+  // Where nobody answers the first query, waiting for others would only take time.
   const rounds = progress && (await query<RoundSummary[]>(client, workflowId, 'rounds'));
   const view: RunView = {
     workflowId,
@@ -62,7 +63,7 @@ export async function readRunView(client: Client, workflowId: string): Promise<R
     rounds: rounds ?? [],
     steps: [],
     activities: [],
-    unattended: isUnattended ? [{ kind: 'cpu', queue }] : [],
+    unattended: progress === undefined && !isPolledNow ? [{ kind: 'cpu', queue }] : [],
   };
   await addActivities(client, description, view);
   const [child] = childrenOf(description);
@@ -141,11 +142,18 @@ function stepOfChild(workflowId: string): GenerationView['step'] {
 
 /** A worker that is there answers within milliseconds; one that has a large history to replay, within seconds. */
 const queryTimeoutMilliseconds = 4000;
+/** One that nobody has seen yet may just be starting. */
+const startTimeoutMilliseconds = 1000;
 
 /** Only a worker can answer; undefined without one. An answer that can't be decrypted is an error. */
-function query<R>(client: Client, workflowId: string, name = 'progress'): Promise<R | undefined> {
+function query<R>(
+  client: Client,
+  workflowId: string,
+  name = 'progress',
+  milliseconds = queryTimeoutMilliseconds,
+): Promise<R | undefined> {
   return client
-    .withDeadline(Date.now() + queryTimeoutMilliseconds, () => client.workflow.getHandle(workflowId).query<R>(name))
+    .withDeadline(Date.now() + milliseconds, () => client.workflow.getHandle(workflowId).query<R>(name))
     .catch((error: unknown) => {
       if (error instanceof ApplicationFailure) throw error;
       return undefined;
