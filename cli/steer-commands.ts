@@ -2,7 +2,7 @@
  * `pause`, `resume`, `retry-step` and others: each sends one message to the workflow of a run, as
  * `temporal workflow update execute` would.
  */
-import type { Client } from '@temporalio/client';
+import { type Client, WorkflowNotFoundError } from '@temporalio/client';
 import type { Command } from 'commander';
 import type { DataEngineProgress, WaitingStep } from '../workflows/messages.ts';
 import { integer } from './options.ts';
@@ -71,7 +71,11 @@ export function addSteerCommands(program: Command): void {
     .addHelpText('after', '\nExample:\n  dataengine cancel tuesday')
     .action((id: string) =>
       withClient(async (client) => {
-        await client.workflow.getHandle(id).cancel();
+        const handle = client.workflow.getHandle(id);
+        // The server takes it for a run that has ended, too, and does nothing.
+        const { status } = await handle.describe();
+        if (status.name !== 'RUNNING') throw new WorkflowNotFoundError('It has ended', id, undefined);
+        await handle.cancel();
         tell(`${id}: cancellation requested; \`dataengine watch ${id}\` shows when it has stopped`);
       }),
     );

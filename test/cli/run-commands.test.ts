@@ -5,6 +5,7 @@ import { createProgram } from '../../cli/program.ts';
 import { temporaryFolder } from '../helpers/temporary-folder.ts';
 import { writeTinyRun } from '../round/tiny-run.ts';
 import { startEnvironment, type WorkflowTestEnvironment } from '../workflows/environment.ts';
+import { dataengine } from './in-this-process.ts';
 
 let environment: WorkflowTestEnvironment;
 
@@ -47,6 +48,22 @@ test('without a worker it starts, says what to start, and Ctrl-C leaves the run 
   const { status } = await environment.temporal.client.workflow.getHandle('left').describe();
   expect(status.name).toBe('RUNNING');
 }, 120_000);
+
+test('a run that has ended is not canceled any more, and that is said', async () => {
+  const { client, address } = environment.temporal;
+  const run = await client.workflow.start('dataEngine', {
+    taskQueue: 'nobody',
+    workflowId: 'ended',
+    args: [{ config: 'x.yaml' }],
+  });
+  expect(await dataengine(address, 'cancel', 'ended')).toMatch(/^ended: cancellation requested/);
+  await run.terminate();
+  const failure = await dataengine(address, 'cancel', 'ended').catch((error: unknown) => error);
+  expect(describeFailure(failure)).toEqual({
+    message: 'No running workflow has the id ended. `dataengine temporal workflow list` lists the workflows.',
+    exitCode: 2,
+  });
+}, 60_000);
 
 test('--detach says it too, and returns', async () => {
   const { ended, said } = await typed({}, ['--workflow-id', 'detached', '--detach']);
