@@ -9,6 +9,7 @@ import type { NamedRun } from '../src/round/named-run.ts';
 import type { SeenOwner } from '../src/round/owner/seen-owner.ts';
 import { type PruneOutcome, removalKinds } from '../src/round/retention/removals.ts';
 import { isRunningWorkflow } from './own-run.ts';
+import { tell } from './say.ts';
 import { textTable } from './text-table.ts';
 
 interface PruneCommand {
@@ -40,7 +41,8 @@ export function addPruneCommand(program: Command, signal: AbortSignal): void {
       const outcome = await withNamedRun(which, { signal, extensions }, (open, given) =>
         prune(open, { dryRun, retention: given?.retention, beside }),
       );
-      process.stdout.write(`${json ? JSON.stringify(outcome) : describePrune(outcome)}\n`);
+      if (json) process.stdout.write(`${JSON.stringify(outcome)}\n`);
+      else tell(describePrune(outcome));
     });
 }
 

@@ -8,7 +8,6 @@ import { type Command, InvalidArgumentError } from 'commander';
 import { loadConfig } from '../src/config/load-config.ts';
 import { addConfigOptions, type ConfigOptions, integer } from './options.ts';
 import { pruneSchedule } from './prune-command.ts';
-import { withClient } from './temporal-client.ts';
 import { tell } from './say.ts';
 import { withClient } from './temporal-client.ts';
 
@@ -59,7 +58,7 @@ export function addScheduleCommands(program: Command): void {
       const { temporal } = await loadConfig(settings.config, { run: settings.run });
       await withClient(async ({ schedule }) => {
         await schedule.create(pruneSchedule(id, { ...settings, queue: temporal.taskQueues.cpu }));
-        process.stdout.write(`${describe(await schedule.getHandle(id).describe())}\n`);
+        tell(describe(await schedule.getHandle(id).describe()));
       });
     });
   schedule
