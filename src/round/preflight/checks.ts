@@ -216,10 +216,10 @@ async function requirePool(context: PreflightContext): Promise<string[]> {
   if (scored === undefined) return [];
   const free = drawable.filter(({ id }) => !scored.has(id)).length;
   if (free === 0) {
-    const crowded = described.length - drawable.length;
+    const crowded = images.filter(({ boxCount }) => boxCount > maximumBoxes).length;
     const left = [
       [
-        images.length - described.length,
+        images.length - crowded - drawable.length,
         'have not the captions and boxes that sampling.pool and data.descriptions ask for',
       ],
       [crowded, `have more boxes than sampling.maximumBoxes (${maximumBoxes})`],
