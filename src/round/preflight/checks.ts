@@ -227,9 +227,9 @@ async function requirePool(context: PreflightContext): Promise<string[]> {
     ] as const;
     const why = left.flatMap(([count, what]) => (count > 0 ? [`${count} ${what}`] : [])).join(', ');
     throw configError(
-      crowded > 0 ? 'sampling.maximumBoxes' : 'data.images.train',
+      crowded > images.length / 2 ? 'sampling.maximumBoxes' : 'data.images.train',
       `no image is left to ask the teacher about: of ${images.length}${why === '' ? '' : `, ${why}`}`,
-      crowded > 0
+      crowded > images.length / 2
         ? 'Raise it, or add images'
         : 'Add images or descriptions, or set data.descriptions.source: image for a teacher with vision',
     );
