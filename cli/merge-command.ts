@@ -2,7 +2,9 @@
  * `dataengine merge`: a round's step, or, with `--base`, `--adapter` and `--output`, any pair.
  */
 import { type Command, Option } from 'commander';
+import { mergeDtypes } from '../src/config/merge-schema.ts';
 import type { Config } from '../src/config/schema.ts';
+import { InputError } from '../src/core/input-error.ts';
 import { addConfigOptions, type ConfigOptions, integer, missingOption } from './options.ts';
 import { addTakeoverOption, type TakeoverOption } from './own-run.ts';
 import { createProgressDisplay } from './progress-display.ts';
@@ -15,6 +17,7 @@ interface MergeOptions extends Omit<ConfigOptions, 'config'>, TakeoverOption {
   base?: string;
   adapter?: string;
   output?: string;
+  dtype: Config['merge']['dtype'];
   trainer: Config['trainer'];
 }
 
@@ -31,6 +34,11 @@ export function addMergeCommand(program: Command, signal: AbortSignal): void {
     .option('--adapter <folder>', 'PEFT adapter, with --base')
     .option('--output <folder>', 'the model directory to write, with --base')
     .addOption(
+      new Option('--dtype <name>', "data type of the model's weights, with --base")
+        .choices(mergeDtypes)
+        .default('base'),
+    )
+    .addOption(
       new Option('--trainer <name>', 'what merges, with --base')
         .choices(['tensorflow', 'torchrun'])
         .default('tensorflow'),
@@ -40,9 +48,9 @@ export function addMergeCommand(program: Command, signal: AbortSignal): void {
       '\nExamples:\n  dataengine merge --config configs/demo.yaml --round 0\n' +
         '  dataengine merge --base data/minigpt4-7b --adapter adapters/7b-qma --output models/7b-qma',
     )
-    .action(({ base, adapter, output, trainer, config, ...step }: MergeOptions) => {
+    .action(({ base, adapter, output, dtype, trainer, config, ...step }: MergeOptions) => {
       if (base !== undefined || adapter !== undefined || output !== undefined) {
-        return mergePair({ base, adapter, output }, trainer, signal);
+        return mergePair({ base, adapter, output, dtype }, trainer, signal);
       }
       if (config === undefined) throw missingOption('--config', 'or --base, --adapter and --output');
       const load = async () => (await import('../src/round/merge/merge.ts')).mergeAgain;
@@ -51,13 +59,17 @@ export function addMergeCommand(program: Command, signal: AbortSignal): void {
 }
 
 async function mergePair(
-  { base, adapter, output }: Pick<MergeOptions, 'base' | 'adapter' | 'output'>,
+  { base, adapter, output, dtype }: Pick<MergeOptions, 'base' | 'adapter' | 'output' | 'dtype'>,
   trainer: Config['trainer'],
   signal: AbortSignal,
 ): Promise<void> {
   if (base === undefined) throw missingOption('--base', 'with --adapter and --output');
   if (adapter === undefined) throw missingOption('--adapter', 'with --base and --output');
   if (output === undefined) throw missingOption('--output', 'with --base and --adapter');
+  if (trainer === 'torchrun' && !['base', 'float32'].includes(dtype)) {
+    const problem = 'is not supported with --trainer torchrun, which writes float32';
+    throw new InputError({ file: 'command line', field: '--dtype', problem, remedy: 'Leave it out' });
+  }
   const pair = await import('../src/round/merge/merge-pair.ts');
   const display = createProgressDisplay();
   try {
@@ -65,6 +77,7 @@ async function mergePair(
       base,
       adapter,
       output,
+      dtype,
       context: {
         config: { trainer, temporal: { stallTimeoutSeconds: STALL_TIMEOUT_SECONDS } },
         onProgress: (progress) => display.show('merge', progress),

@@ -7,6 +7,7 @@ import { evaluateSchema } from './evaluate-schema.ts';
 import { finetuneSchema } from './finetune-schema.ts';
 import { gateSchema, stopSchema } from './gate-schema.ts';
 import { imageSchema } from './image-schema.ts';
+import { mergeSchema } from './merge-schema.ts';
 import { questionTypesSchema } from './question-types-schema.ts';
 import { retentionSchema } from './retention-schema.ts';
 import { refineSchema, samplingSchema, verifySchema } from './sample-schemas.ts';
@@ -83,6 +84,7 @@ export const configSchema = z
       ),
     data: dataSchema,
     finetune: finetuneSchema,
+    merge: mergeSchema,
     evaluate: evaluateSchema.prefault({}),
     sampling: samplingSchema.prefault({}),
     teacher: teacherSchema.prefault({}),
@@ -106,6 +108,10 @@ export const configSchema = z
   .refine(({ trainer, evaluate }) => trainer === 'torchrun' || evaluate.keyValueCache, {
     path: ['evaluate', 'keyValueCache'],
     message: 'false requires trainer: torchrun; the TensorFlow trainer always keeps keys and values',
+  })
+  .refine(({ trainer, merge }) => trainer === 'tensorflow' || ['base', 'float32'].includes(merge.dtype), {
+    path: ['merge', 'dtype'],
+    message: 'is not supported with trainer: torchrun, which writes float32',
   })
   .refine(({ trainer, processes }) => trainer === 'torchrun' || processes === 1, {
     path: ['processes'],

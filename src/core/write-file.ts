@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { link, open, rename, rm, writeFile } from 'node:fs/promises';
+import { constants, copyFile, link, open, realpath, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { makeFolder } from './files.ts';
 
@@ -57,7 +57,7 @@ async function writeBeside<R>(
     await rm(temporary, { force: true }).catch(() => undefined);
     throw new StorageError(file, cause);
   }
-  await flushFolder(folder);
+  await flush(folder);
   return placed;
 }
 
@@ -99,14 +99,34 @@ export async function placeOnce(temporary: string, file: string): Promise<boolea
 /** How file systems say that they have no hard links. */
 const withoutLinks: readonly (string | undefined)[] = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK'];
 
+/**
+ * Has a file appear under a second name: by a hard link, or across disks by a copy. Only for files that are never changed but
+ * replaced as a whole, as weights are: a link shares their bytes.
+ *
+ * @throws StorageError for a full disk and the like, and when `to` is there
+ */
+export async function linkOrCopy(from: string, to: string): Promise<void> {
+  try {
+    // The file that a symbolic link leads to, as in the cache of the Hub: the link itself would be linked.
+    const file = await realpath(from);
+    await link(file, to).catch(async (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EXDEV' && !withoutLinks.includes(error.code)) throw error;
+      await copyFile(file, to, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
+      await flush(to);
+    });
+  } catch (cause) {
+    throw new StorageError(to, cause);
+  }
+}
+
 /** Writes values as JSON, one a line. Atomic as `writeFileAtomically`. */
 export async function writeJsonLines(file: string, values: readonly unknown[]): Promise<void> {
   await writeFileAtomically(file, values.map((value) => `${JSON.stringify(value)}\n`).join(''));
 }
 
 // The rename itself is on the disk only after the folder is flushed. Some file systems can't do that.
-async function flushFolder(folder: string): Promise<void> {
-  const handle = await open(folder, 'r').catch(() => undefined);
+async function flush(fileOrFolder: string): Promise<void> {
+  const handle = await open(fileOrFolder, 'r').catch(() => undefined);
   await handle?.sync().catch(() => undefined);
   await handle?.close();
 }

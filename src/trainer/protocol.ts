@@ -13,6 +13,7 @@
  */
 import { z } from 'zod';
 import { augmentations, computeDtypes, schedules, tooLongPolicies, weightDtypes } from '../config/finetune-schema.ts';
+import { mergeDtypes } from '../config/merge-schema.ts';
 import { exifModes } from '../core/images/image-kind.ts';
 import { promptFormSchema } from '../model/families/prompt-form.ts';
 
@@ -191,9 +192,14 @@ export const mergeJobSchema = z.strictObject({
   image,
   adapter: z.string(),
   output: z.string(),
+  /** What the merged model's weights are written as; default base, each as the base model has it. */
+  dtype: z.enum(mergeDtypes).optional(),
+  /** A file that is made once the merged model is written: a job that finds it there only compares the models. */
+  written: z.string().optional(),
   parity: z.strictObject({
     samples: z.string(),
     count: naturalNumber,
+    /** The most that a logit may differ by; where merged weights are rounded, what rounding can do is added. */
     tolerance: z.number().positive(),
     /** What matrices that the adapter leaves alone are stored as while the two models are compared; default float32. */
     weightDtype: z.enum(weightDtypes).optional(),

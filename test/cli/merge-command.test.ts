@@ -1,4 +1,4 @@
-import { access, mkdtemp, readdir, rm } from 'node:fs/promises';
+import { access, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
@@ -6,7 +6,7 @@ import { readScores } from '../../src/evaluation/evaluation-files.ts';
 import { readAdapter } from '../../src/model/files/adapter.ts';
 import { readModelDirectory } from '../../src/model/files/model-directory.ts';
 import { writeSafetensors } from '../../src/model/files/safetensors.ts';
-import { mergedWeight } from '../../src/trainer/jobs/merge/merge.ts';
+import { mergedWeight } from '../../src/trainer/jobs/merge/merged-tensors.ts';
 import { maximumDifference } from '../helpers/jobs.ts';
 import { temporaryFolder } from '../helpers/temporary-folder.ts';
 import { writeTinyModel, writeTinyQuestions } from '../helpers/tiny-model.ts';
@@ -70,6 +70,14 @@ describe('a published LoRA checkpoint, without a run', { timeout: 240_000 }, () 
     await expect(merge(...pair)).rejects.toThrow(/command line: --output: is missing/);
     await expect(merge('--adapter', adapter, '--output', 'x')).rejects.toThrow(/--base: is missing/);
     await expect(merge()).rejects.toThrow(/--config: is missing\. Give it, or --base, --adapter and --output/);
+  });
+
+  test('has the type that is asked for, which PyTorch does not write', async () => {
+    const output = join(await temporaryFolder(), 'merged');
+    const options = ['--base', base, '--adapter', adapter, '--output', output, '--dtype', 'bfloat16'];
+    await expect(printedBy('merge', ...options, '--trainer', 'torchrun')).rejects.toThrow(/--dtype: is not supported/);
+    await printedBy('merge', ...options);
+    expect(JSON.parse(await readFile(join(output, 'config.json'), 'utf8')).dtype).toBe('bfloat16');
   });
 
   test('an adapter that does not fit leaves nothing', async () => {

@@ -3,6 +3,7 @@ import path from 'node:path';
 import { z } from 'zod';
 import { readSettings } from '../../core/read-json.ts';
 import { families, familyOf, type ModelConfig, modelConfigSchema } from '../families/index.ts';
+import type { WeightFormat } from './safetensors-header.ts';
 
 /**
  * Reads `config.json` of a model directory. Its `text_config` says whether the config asks for a tied head, at whatever level
@@ -31,7 +32,8 @@ export async function isOfBuiltInFamily(directory: string): Promise<boolean> {
   return builtInSchema.safeParse(config).success;
 }
 
-const dtypeNames = { F32: 'float32', F16: 'float16', BF16: 'bfloat16' } as const;
+/** Number formats as configs name them. */
+export const dtypeNames = { F32: 'float32', F16: 'float16', BF16: 'bfloat16' } as const;
 
 /** Settings that Python types as `float`: `transformers` 5 refuses `1` there and takes only `1.0`. */
 const floats =
@@ -41,7 +43,7 @@ const floats =
  * The text of `config.json` as `transformers` 4 and 5 both read it: 4 looks for `torch_dtype`, `rope_theta`
  * and `rope_scaling`, 5 for `dtype` and `rope_parameters`.
  */
-export function toConfigJson(config: ModelConfig, dtype: 'F32' | 'F16' | 'BF16'): string {
+export function toConfigJson(config: ModelConfig, dtype: WeightFormat): string {
   const { rope_theta, rope_scaling, ...text } = config.text_config;
   const content = {
     architectures: [familyOf(config).architecture],

@@ -5,6 +5,8 @@ import { describeFirstIssue, InputError } from '../../core/input-error.ts';
 export const bytesPerValue = { F32: 4, F16: 2, BF16: 2, I64: 8 } as const;
 
 export type TensorDtype = keyof typeof bytesPerValue;
+/** Those that weights are written in. */
+export type WeightFormat = Exclude<TensorDtype, 'I64'>;
 
 /** Where a tensor is in its file. `byteOffset` counts from the start of the file. */
 export interface TensorInfo {

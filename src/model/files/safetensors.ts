@@ -9,6 +9,7 @@ import {
   parseHeader,
   type TensorInfo,
   valueCount,
+  type WeightFormat,
 } from './safetensors-header.ts';
 import { withTemporaryFile } from './temporary-file.ts';
 
@@ -27,11 +28,16 @@ export interface SafetensorsFile {
   close(): Promise<void>;
 }
 
+/** A tensor's values, or its bytes as they are to be in the file. */
+export type TensorData = Float32Array | AsyncIterable<Uint8Array>;
+
 /** A tensor to write. A function as `data` is called when its turn comes, so that one tensor at a time is in memory. */
 export interface TensorToWrite {
   name: string;
   shape: number[];
-  data: Float32Array | (() => Float32Array | Promise<Float32Array>);
+  /** Default: the file's. Values are rounded to it, ties to even. */
+  dtype?: WeightFormat;
+  data: Float32Array | (() => TensorData | Promise<TensorData>);
 }
 
 const bytesAtOnce = 16 * 1024 * 1024;
@@ -142,13 +148,13 @@ async function readValues(handle: FileHandle, file: string, info: TensorInfo): P
 export async function writeSafetensors(
   file: string,
   tensors: Iterable<TensorToWrite>,
-  options: { dtype?: 'F32' | 'F16' | 'BF16'; metadata?: Record<string, string> } = {},
+  options: { dtype?: WeightFormat; metadata?: Record<string, string> } = {},
 ): Promise<void> {
-  const { dtype = 'F32', metadata = { format: 'pt' } } = options;
+  const { dtype: usual = 'F32', metadata = { format: 'pt' } } = options;
   const list = [...tensors];
   const header: Record<string, unknown> = { __metadata__: metadata };
   let offset = 0;
-  for (const { name, shape } of list) {
+  for (const { name, shape, dtype = usual } of list) {
     if (Object.hasOwn(header, name)) throw new Error(`${file}: two tensors are called ${name}`);
     const end = offset + valueCount(shape) * bytesPerValue[dtype];
     header[name] = { dtype, shape, data_offsets: [offset, end] };
@@ -156,12 +162,18 @@ export async function writeSafetensors(
   }
   await withTemporaryFile(file, async (handle) => {
     await handle.writeFile(encodeHeader(header));
-    for (const { name, shape, data } of list) {
-      const values = typeof data === 'function' ? await data() : data;
-      if (values.length !== valueCount(shape)) {
-        throw new Error(`${file}: ${name} has ${values.length} values, its shape [${shape.join(', ')}] says otherwise`);
+    for (const { name, shape, dtype = usual, data } of list) {
+      const given = typeof data === 'function' ? await data() : data;
+      const pieces = given instanceof Float32Array ? [encodeValues(given, dtype)] : given;
+      let bytes = 0;
+      for await (const piece of pieces) {
+        bytes += piece.byteLength;
+        await handle.writeFile(piece);
       }
-      await handle.writeFile(encodeValues(values, dtype));
+      const values = bytes / bytesPerValue[dtype];
+      if (values !== valueCount(shape)) {
+        throw new Error(`${file}: ${name} has ${values} values, its shape [${shape.join(', ')}] says otherwise`);
+      }
     }
   });
 }
@@ -175,7 +187,7 @@ function encodeHeader(header: Record<string, unknown>): Uint8Array {
   return padded;
 }
 
-function encodeValues(values: Float32Array, dtype: 'F32' | 'F16' | 'BF16'): Uint8Array {
+function encodeValues(values: Float32Array, dtype: WeightFormat): Uint8Array {
   const encoded = dtype === 'F32' ? values : dtype === 'F16' ? narrowToFloat16(values) : narrowToBfloat16(values);
   return new Uint8Array(encoded.buffer, encoded.byteOffset, encoded.byteLength);
 }

@@ -6,6 +6,7 @@ import { InputError } from '../../core/input-error.ts';
 import { joinInside } from '../../core/inside.ts';
 import { readJson } from '../../core/read-json.ts';
 import { openSafetensors, type SafetensorsFile } from './safetensors.ts';
+import type { TensorDtype, TensorInfo } from './safetensors-header.ts';
 
 /** The tensors of a model in safetensors files: names in memory, values on disk until read. */
 export interface TensorDirectory {
@@ -17,7 +18,21 @@ export interface TensorDirectory {
   /** The names of `shapes`. */
   names(): string[];
   read(name: string): Promise<{ shape: number[]; data: Float32Array }>;
+  /** A tensor's bytes as they are in its file, in pieces. */
+  readBytes(name: string): AsyncIterable<Uint8Array>;
+  /** The number format of a tensor in its file. */
+  dtypeOf(name: string): TensorDtype;
+  /** The weight files that hold tensors of the model and nothing else, each under its own name. */
+  files: readonly WeightFile[];
   close(): Promise<void>;
+}
+
+/** A file of weights, and the tensors in it. */
+export interface WeightFile {
+  file: string;
+  names: readonly string[];
+  /** Of all tensors. */
+  bytes: number;
 }
 
 /** What the files of a directory must and may hold. */
@@ -62,19 +77,24 @@ export async function openTensors(directory: string, expectation: TensorExpectat
     const shapes = typeof expected === 'function' ? await expected(foundTensors(places)) : expected;
     checkTensors({ shapes, ignored }, places, directory);
     const names = [...shapes.keys()];
+    const placeOf = (name: string): Place => {
+      const place = places.get(name);
+      if (!place) throw new Error(`${directory}: the model has no tensor ${name}`);
+      return place;
+    };
+    const infoOf = (name: string) => infoAt(placeOf(name));
     return {
       directory,
       weightsHash: await hashTensors(names, places),
       shapes,
       names: () => names,
       read: async (name) => {
-        const place = places.get(name);
-        if (!place) throw new Error(`${directory}: the model has no tensor ${name}`);
-        return {
-          shape: place.file.tensors.get(place.nameThere)?.shape ?? [],
-          data: await place.file.read(place.nameThere),
-        };
+        const { file, nameThere } = placeOf(name);
+        return { shape: infoOf(name).shape, data: await file.read(nameThere) };
       },
+      readBytes: (name) => placeOf(name).file.readBytes(placeOf(name).nameThere),
+      dtypeOf: (name) => infoOf(name).dtype,
+      files: opened.flatMap((file) => wholeFile(file, shapes, places)),
       close,
     };
   } catch (error) {
@@ -87,6 +107,25 @@ export async function openTensors(directory: string, expectation: TensorExpectat
 interface Place {
   file: SafetensorsFile;
   nameThere: string;
+}
+
+function infoAt({ file, nameThere }: Place): TensorInfo {
+  return file.tensors.get(nameThere) as TensorInfo;
+}
+
+/** None where the file has a tensor that is not of the model, or is of it under another name, or in another file too. */
+function wholeFile(
+  file: SafetensorsFile,
+  shapes: ReadonlyMap<string, unknown>,
+  places: Map<string, Place>,
+): WeightFile[] {
+  const names = [...file.tensors.keys()];
+  const isWhole = names.every((name) => {
+    const place = places.get(name);
+    return shapes.has(name) && place?.file === file && place.nameThere === name;
+  });
+  const bytes = [...file.tensors.values()].reduce((sum, { byteLength }) => sum + byteLength, 0);
+  return isWhole ? [{ file: file.file, names, bytes }] : [];
 }
 
 async function openWeights(
@@ -143,9 +182,9 @@ function foundTensors(places: Map<string, Place>): FoundTensors {
 }
 
 async function areEqual(one: Place, other: Place): Promise<boolean> {
-  const [first, second] = [one, other].map(({ file, nameThere }) => file.tensors.get(nameThere));
-  if (first?.shape.join() !== second?.shape.join()) return false;
-  if (first?.dtype !== second?.dtype) {
+  const [first, second] = [infoAt(one), infoAt(other)];
+  if (first.shape.join() !== second.shape.join()) return false;
+  if (first.dtype !== second.dtype) {
     const values = await one.file.read(one.nameThere);
     const others = await other.file.read(other.nameThere);
     return values.every((value, place) => value === others[place]);
@@ -168,7 +207,7 @@ function checkTensors(
   for (const [name, shape] of shapes) {
     const place = places.get(name);
     if (!place) throw wrongTensor(anyFile, name, 'is missing');
-    const found = place.file.tensors.get(place.nameThere)?.shape ?? [];
+    const found = infoAt(place).shape;
     if (found.join() !== shape.join()) {
       const problem = `has shape [${found.join(', ')}], the config says [${shape.join(', ')}]`;
       throw wrongTensor(place.file.file, place.nameThere, problem);
@@ -193,8 +232,9 @@ function wrongTensor(file: string, tensor: string, problem: string): InputError 
 async function hashTensors(names: readonly string[], places: Map<string, Place>): Promise<string> {
   const hash = createHash('sha256');
   for (const name of names) {
-    const { file, nameThere } = places.get(name) as Place;
-    const { dtype, shape } = file.tensors.get(nameThere) ?? {};
+    const place = places.get(name) as Place;
+    const { file, nameThere } = place;
+    const { dtype, shape } = infoAt(place);
     hash.update(JSON.stringify([name, dtype, shape]));
     for await (const piece of file.readBytes(nameThere)) hash.update(piece);
   }

@@ -9,7 +9,7 @@ import { evaluationNumberFormats } from '../../config/evaluate-schema.ts';
 import { fileExists } from '../../core/files.ts';
 import { InputError } from '../../core/input-error.ts';
 import { runStepOnce, type StepResult } from '../../core/manifest.ts';
-import { readJsonLines } from '../../core/read-json.ts';
+import { readJsonLines, readSettings } from '../../core/read-json.ts';
 import { seededRandom } from '../../core/seeded-random.ts';
 import { writeJson, writeJsonLines } from '../../core/write-file.ts';
 import {
@@ -61,8 +61,8 @@ export async function checkServing(context: StepContext): Promise<CheckServingOu
   const merged = await mergedModel(context);
   const directory = stepDirectory(run, round, 'check-serving');
   const formats = evaluationNumberFormats(config);
-  const tolerance =
-    formats.computeDtype === 'float32' && formats.weightDtype === 'float32' ? tolerances.float32 : tolerances.bfloat16;
+  const isExact = formats.computeDtype === 'float32' && formats.weightDtype === 'float32';
+  const tolerance = isExact && !(await isRounded(merged.directory)) ? tolerances.float32 : tolerances.bfloat16;
   const questions = await questionsToAsk(context, settings);
   const asking: Asking = { context, directory, adapter: adapter.directory, merged: merged.directory, questions };
   const done = await runStepOnce({
@@ -103,6 +103,14 @@ export async function checkServing(context: StepContext): Promise<CheckServingOu
     ...(largestLossDifference !== undefined && { largestLossDifference }),
   };
 }
+
+/** Whether merging rounded the weights to a type that is narrower than what base + adapter are computed in. */
+async function isRounded(merged: string): Promise<boolean> {
+  const { torch_dtype, dtype = torch_dtype } = await readSettings(join(merged, 'config.json'), configSchema);
+  return dtype !== undefined && dtype !== 'float32';
+}
+
+const configSchema = z.looseObject({ dtype: z.string().optional(), torch_dtype: z.string().optional() });
 
 /** A part of the validation questions, drawn at random. */
 async function questionsToAsk(

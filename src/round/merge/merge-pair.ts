@@ -6,6 +6,7 @@ import { fillFolder } from '../../core/files.ts';
 import { writeFileAtomically, writeJsonLines } from '../../core/write-file.ts';
 import type { TrainingSample } from '../../datasets/train-dataset.ts';
 import { writeAskingFiles } from '../../model/files/asking-files.ts';
+import type { MergeJob } from '../../trainer/protocol.ts';
 import { runJob, type TrainerContext } from '../../trainer/supervisor/trainer-step.ts';
 import { parityTolerance } from './merge.ts';
 
@@ -25,6 +26,8 @@ export interface MergePairInput {
   adapter: string;
   /** Model directory to write; it must not exist yet, or be empty. */
   output: string;
+  /** Of the merged model's weights. Default: base. */
+  dtype?: MergeJob['dtype'];
   context: TrainerContext;
 }
 
@@ -34,7 +37,13 @@ export interface MergePairInput {
  * @returns the largest difference of a logit
  * @throws InputError for a model or adapter that can't be used or don't fit, and for an output that is not empty
  */
-export async function mergePair({ base, adapter, output, context }: MergePairInput): Promise<{ parity: number }> {
+export async function mergePair({
+  base,
+  adapter,
+  output,
+  dtype,
+  context,
+}: MergePairInput): Promise<{ parity: number }> {
   const directory = await mkdtemp(join(tmpdir(), 'dataengine-merge-'));
   try {
     const samples = join(directory, 'samples.jsonl');
@@ -45,6 +54,7 @@ export async function mergePair({ base, adapter, output, context }: MergePairInp
         model: base,
         adapter,
         output: temporary,
+        dtype,
         parity: { samples, count: 2, tolerance: parityTolerance },
       });
       await writeAskingFiles(temporary);

@@ -15,8 +15,11 @@ import { outcomeOf, type StepContext } from '../step-context.ts';
 import { stepDirectory } from '../step-directory.ts';
 import type { MergeOutcome } from './results.ts';
 
-/** 2: the model's companion files go along, chat templates too. 3: its chat template and generation config are those of training. */
-const mergeVersion = 3;
+/**
+ * 2: the model's companion files go along, chat templates too. 3: its chat template and generation config are those of training.
+ * 4: weights have the base model's type.
+ */
+const mergeVersion = 4;
 const paritySamples = 4;
 /** The largest difference of a logit between the merged model and base + adapter. */
 export const parityTolerance = 1e-3;
@@ -43,6 +46,8 @@ async function mergeOnce(context: StepContext, pruned: Pruned | undefined): Prom
   const finetuned = await finishedStep(run, round, 'finetune', { weights: true });
   const directory = stepDirectory(run, round, 'merge');
   const partial = join(directory, 'model.partial');
+  // An attempt that is killed while it compares the models leaves the one that it has written to the next.
+  const written = join(directory, 'model.written.tmp');
   const done = await runTrainerStep({
     context,
     directory,
@@ -52,11 +57,12 @@ async function mergeOnce(context: StepContext, pruned: Pruned | undefined): Prom
       version: mergeVersion,
       model: await baseModelHash(config),
       adapter: finetuned.manifest.outputs,
+      dtype: config.merge.dtype,
       paritySamples,
       parityTolerance,
     },
     prepare: async () => {
-      await rm(partial, { recursive: true, force: true });
+      if (!existsSync(written)) await rm(partial, { recursive: true, force: true });
       const { samples } = mixtureFiles(finetuned.directory);
       // Another machine did the finetune: the images of its samples are on its own disk.
       if (!existsSync(samples)) await (await roundMixture(context)).write(finetuned.directory);
@@ -65,6 +71,8 @@ async function mergeOnce(context: StepContext, pruned: Pruned | undefined): Prom
         model: config.model.path,
         adapter: finetuned.directory,
         output: partial,
+        dtype: config.merge.dtype,
+        written,
         parity: {
           samples,
           count: paritySamples,
@@ -74,6 +82,8 @@ async function mergeOnce(context: StepContext, pruned: Pruned | undefined): Prom
       };
     },
     finish: async ({ metrics }) => {
+      // From here on what is written is moved out of its folder.
+      await rm(written, { force: true });
       await writeAskingFiles(partial);
       if (pruned !== undefined) await requireSame(partial, pruned);
       const files = await modelFiles(partial);

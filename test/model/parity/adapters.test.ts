@@ -11,7 +11,7 @@ import { multimodal } from '../../../src/model/multimodal.ts';
 import { Tape } from '../../../src/model/ops/tape.ts';
 import { collate } from '../../../src/trainer/jobs/batch.ts';
 import { causalTables } from '../../../src/trainer/jobs/finetune/loss.ts';
-import { mergedWeight } from '../../../src/trainer/jobs/merge/merge.ts';
+import { mergedWeight } from '../../../src/trainer/jobs/merge/merged-tensors.ts';
 import { FIXTURES, openFixture, readFeed, relativeDifference, run, weightsAmong } from './compare.ts';
 
 const folder = path.join(FIXTURES, 'patterned-adapter');

@@ -17,7 +17,7 @@ import { frozen, Tape, trained, type Variable } from '../../../src/model/ops/tap
 import type { Value } from '../../../src/model/ops/value.ts';
 import { type Batch, collate } from '../../../src/trainer/jobs/batch.ts';
 import { batchLoss, causalTables } from '../../../src/trainer/jobs/finetune/loss.ts';
-import { mergedWeight } from '../../../src/trainer/jobs/merge/merge.ts';
+import { mergedWeight } from '../../../src/trainer/jobs/merge/merged-tensors.ts';
 import type { Sequence } from '../../../src/trainer/jobs/sequence.ts';
 import { FIXTURES, type Fixture, openFixture, readFeed, relativeDifference, run, weightsAmong } from './compare.ts';
 

@@ -7,7 +7,7 @@ import { importLora } from '../../../../src/model/families/minigpt4/lora-checkpo
 import { readAdapter } from '../../../../src/model/files/adapter.ts';
 import { readModelDirectory } from '../../../../src/model/files/model-directory.ts';
 import { openSafetensors, type TensorToWrite, writeSafetensors } from '../../../../src/model/files/safetensors.ts';
-import { mergedWeight } from '../../../../src/trainer/jobs/merge/merge.ts';
+import { mergedWeight } from '../../../../src/trainer/jobs/merge/merged-tensors.ts';
 import { maximumDifference } from '../../../helpers/jobs.ts';
 import { temporaryFolder } from '../../../helpers/temporary-folder.ts';
 

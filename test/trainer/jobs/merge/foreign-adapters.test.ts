@@ -11,7 +11,8 @@ import { type LoraPair, readAdapter, writeAdapter } from '../../../../src/model/
 import { readModelDirectory, writeModelDirectory } from '../../../../src/model/files/model-directory.ts';
 import { initialTensor } from '../../../../src/model/initialize.ts';
 import { sizeOf } from '../../../../src/model/ops/value.ts';
-import { merge, mergedWeight } from '../../../../src/trainer/jobs/merge/merge.ts';
+import { merge } from '../../../../src/trainer/jobs/merge/merge.ts';
+import { mergedWeight } from '../../../../src/trainer/jobs/merge/merged-tensors.ts';
 import { maximumDifference, recordingReporter } from '../../../helpers/jobs.ts';
 import { writeTinyModel } from '../../../helpers/tiny-model.ts';
 

@@ -1,8 +1,9 @@
 import { cp, mkdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest';
 import { readAdapter } from '../../../../src/model/files/adapter.ts';
 import { type ModelDirectory, readModelDirectory } from '../../../../src/model/files/model-directory.ts';
+import { Program } from '../../../../src/model/ops/program.ts';
 import { finetune } from '../../../../src/trainer/jobs/finetune/finetune.ts';
 import { merge } from '../../../../src/trainer/jobs/merge/merge.ts';
 import type { JobOutcome, MergeJob } from '../../../../src/trainer/protocol.ts';
@@ -121,6 +122,26 @@ test('the check with matrices stored as bfloat16 finds as small a difference: bo
   const { metrics } = await mergeWith({ parity });
   expect(metrics.maximumDifference).toBeGreaterThan(0);
   expect(metrics.maximumDifference).not.toBe((await mergeWith({})).metrics.maximumDifference);
+});
+
+test('base and merged model are compared one after the other: one of them is in memory at a time', async () => {
+  const { load, dispose } = Program.prototype;
+  const loaded = new Set<Program>();
+  let [most, all] = [0, 0];
+  vi.spyOn(Program.prototype, 'load').mockImplementation(function (this: Program) {
+    loaded.add(this);
+    all += 1;
+    most = Math.max(most, loaded.size);
+    load.call(this);
+  });
+  vi.spyOn(Program.prototype, 'dispose').mockImplementation(function (this: Program) {
+    loaded.delete(this);
+    dispose.call(this);
+  });
+  onTestFinished(() => void vi.restoreAllMocks());
+  await mergeWith({});
+  expect(all).toBeGreaterThan(2);
+  expect([most, loaded.size]).toEqual([1, 0]);
 });
 
 test('logits that differ by more than the tolerance fail the merge', async () => {
