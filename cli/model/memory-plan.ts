@@ -8,14 +8,11 @@ import { readModelConfig } from '../../src/model/files/model-config.ts';
 import { BYTES_PER_VALUE, productTypeOf } from '../../src/model/ops/tensorflow.ts';
 import { sizeOf } from '../../src/model/ops/value.ts';
 import { adaptedModules } from '../../src/trainer/jobs/finetune/lora.ts';
-import { type MemoryPlan, planMemory } from '../../src/trainer/jobs/finetune/memory-plan.ts';
+import { longestShape, type MemoryPlan, planMemory } from '../../src/trainer/jobs/finetune/memory-plan.ts';
 import { pairsAtOnce } from '../../src/trainer/jobs/finetune/pairs.ts';
 
 /** The memory of a GPU's driver, CUDA's libraries and TensorFlow's allocator beside the tensors: an estimate. */
 const RESERVED_BYTES = 1.5e9;
-const TOKEN_STEP = 16;
-/** At most so many tokens are the words before a question: `finetune.maximumTokens` does not count them. */
-const WORDS_BEFORE = 16;
 
 export interface PlannedFinetune extends MemoryPlan {
   shape: { batch: number; tokens: number; targets: number };
@@ -41,16 +38,12 @@ export async function planFinetune(config: Config, tokens?: number): Promise<Pla
     maximumSequence,
     ...rest
   } = config.finetune;
-  const text = Math.min(tokens ?? maximumTokens, maximumTokens);
-  const roundUp = (value: number) => Math.ceil(value / TOKEN_STEP) * TOKEN_STEP;
-  // At worst all of the text but a few words is answer.
-  const shape = {
-    batch: microBatchSize,
-    tokens: roundUp(
-      Math.min(text + WORDS_BEFORE + familyOf(model).imageTokens, maximumSequence ?? Number.POSITIVE_INFINITY),
-    ),
-    targets: roundUp(text),
-  };
+  const shape = longestShape({
+    microBatchSize,
+    maximumTokens: Math.min(tokens ?? maximumTokens, maximumTokens),
+    maximumSequence,
+    imageTokens: familyOf(model).imageTokens,
+  });
   const parts = batchSize / microBatchSize;
   const preference = preferenceOf(config.finetune);
   const pairs = preference && {

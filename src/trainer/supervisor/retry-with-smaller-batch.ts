@@ -9,9 +9,14 @@ import { writeJson } from '../../core/write-file.ts';
 import type { JobSpec } from '../protocol.ts';
 import { TrainerError } from './trainer-error.ts';
 
-/** The size that an attempt found to fit, for the attempts after it. */
+/** What attempts have found, for those after them. */
 const foundFile = 'fits-in-memory.json';
-const foundSchema = z.object({ batchSize: z.int().positive() });
+const foundSchema = z.object({
+  /** The size that fits. */
+  batchSize: z.int().positive().optional(),
+  /** A trainer was killed that can't be made smaller. */
+  killed: z.literal(true).optional(),
+});
 
 /** Samples or questions that a job computes at once; undefined for jobs that have no such number. */
 function computedAtOnce(job: JobSpec): number | undefined {
@@ -31,30 +36,39 @@ function limitedTo(most: number, job: JobSpec): JobSpec {
  * Runs a job; each time it is out of memory, again with half as many samples at once, down to one.
  *
  * @param directory the step's folder, where the size that fits is kept for later attempts
- * @throws TrainerError of kind `memory`, not retryable, when a single sample does not fit
+ * @throws TrainerError of kind `memory`, not retryable, when a single sample does not fit. A trainer that was killed may have been
+ *   by what others held meanwhile: the first time it is retryable.
  */
 export async function retryWithSmallerBatch<R>(
   directory: string,
   job: JobSpec,
   run: (job: JobSpec) => Promise<R>,
 ): Promise<R> {
-  const known = await readJson(join(directory, foundFile), foundSchema).catch(() => undefined);
-  let tried = known === undefined ? job : limitedTo(known.batchSize, job);
+  const file = join(directory, foundFile);
+  const known = await readJson(file, foundSchema).catch(() => undefined);
+  let tried = known?.batchSize === undefined ? job : limitedTo(known.batchSize, job);
   for (;;) {
     try {
-      return await run(tried);
+      const result = await run(tried);
+      if (known?.killed) await writeJson(file, { batchSize: computedAtOnce(tried) });
+      return result;
     } catch (error) {
       if (!(error instanceof TrainerError) || error.kind !== 'memory') throw error;
       const size = computedAtOnce(tried);
-      if (size === undefined || size <= 1) throw outOfMemory(error, size);
+      if (size === undefined || size <= 1) {
+        if (!error.retryable || known?.killed) throw outOfMemory(error, size);
+        await writeJson(file, { batchSize: size, killed: true });
+        throw error;
+      }
       tried = limitedTo(Math.floor(size / 2), tried);
-      await writeJson(join(directory, foundFile), { batchSize: computedAtOnce(tried) });
+      await writeJson(file, { batchSize: computedAtOnce(tried) });
     }
   }
 }
 
 function outOfMemory(error: TrainerError, size: number | undefined): TrainerError {
   const tried = size === undefined ? '' : '; it does not fit with one sample at a time either';
-  const remedy = 'Set finetune.activationCheckpointing, finetune.weightDtype: bfloat16, or use a larger GPU';
+  const larger = error.retryable ? 'use a machine with more memory, or end what else takes it' : 'use a larger GPU';
+  const remedy = `Set finetune.activationCheckpointing, finetune.weightDtype: bfloat16, or ${larger}`;
   return new TrainerError({ kind: 'memory', retryable: false, message: `${error.message}${tried}. ${remedy}` });
 }

@@ -10,6 +10,8 @@ import { childEnvironment } from '../../core/child-environment.ts';
 import { signalGroup } from '../../core/process-identity.ts';
 import { type JobOutcome, type JobSpec, jobSpecSchema, parseTrainerLine, type TrainerMessage } from '../protocol.ts';
 import { jobFileName, lowerFence, raiseFence, watchFence } from './fence.ts';
+import { killedForMemory } from './killed-for-memory.ts';
+import { watchMemory } from './memory-watch.ts';
 import { type TrainerCommand, typescriptTrainer } from './trainer-command.ts';
 import { TrainerError } from './trainer-error.ts';
 import { openTrainerLog, type TrainerLog } from './trainer-log.ts';
@@ -29,6 +31,10 @@ export interface RunTrainerInput {
   signal?: AbortSignal;
   /** Between SIGTERM and SIGKILL. Default 10. */
   graceSeconds?: number;
+  /** Bytes that the job should take: for the words about a trainer that was killed for lack of memory. */
+  plannedMemory?: (() => Promise<number | undefined>) | undefined;
+  /** Where the system tells of control groups. Default: `/sys/fs/cgroup`. */
+  cgroups?: string;
 }
 
 type Trainer = ChildProcessByStdio<Writable, Readable, Readable>;
@@ -37,7 +43,8 @@ type Trainer = ChildProcessByStdio<Writable, Readable, Readable>;
  * Starts the trainer on a job, waits for it and returns the outcome in its `done` message.
  * Whatever way it ends, no process of the trainer's group is left.
  *
- * @throws TrainerError when it fails, exits without `done` (quoting its last log lines) or stalls
+ * @throws TrainerError when it fails, exits without `done` (quoting its last log lines), stalls, or is killed for lack of
+ *   memory (kind `memory`)
  * @throws the signal's reason when aborted
  */
 export async function runTrainer(input: RunTrainerInput): Promise<JobOutcome> {
@@ -76,6 +83,7 @@ async function superviseTrainer(trainer: Trainer, log: TrainerLog, input: RunTra
   let graceTimer: NodeJS.Timeout | undefined;
   let stallTimer: NodeJS.Timeout | undefined;
   let stopWatching: () => void = () => undefined;
+  const memory = trainer.pid === undefined ? undefined : watchMemory(trainer.pid, input.cgroups);
 
   const kill = () => killGroup(trainer, 'SIGKILL');
   const stopSoon = () => {
@@ -135,9 +143,14 @@ async function superviseTrainer(trainer: Trainer, log: TrainerLog, input: RunTra
     if (trainer.pid !== undefined) await lowerFence(directory, trainer.pid);
     if (result !== undefined && failure === undefined) return result;
     signal?.throwIfAborted();
+    if (failure === undefined && isKilled(exit)) {
+      const shortage = await memory?.shortage();
+      if (shortage) failure = killedForMemory(shortage, await input.plannedMemory?.().catch(() => undefined));
+    }
     throw failure ?? crashed(exit, log);
   } finally {
     stopWatching();
+    memory?.stop();
     clearTimeout(stallTimer);
     clearTimeout(graceTimer);
     signal?.removeEventListener('abort', stop);
@@ -150,6 +163,10 @@ function killGroup(trainer: Trainer, signal: NodeJS.Signals): void {
 }
 
 type Exit = { code: number | null; signal: NodeJS.Signals | null; error?: Error };
+
+/** By a signal that was not sent here. A launcher says of its children by its code that they were, as shells do. */
+const isKilled = ({ code, signal }: Exit) => signal === 'SIGKILL' || code === KILLED_CODE;
+const KILLED_CODE = 137;
 
 function waitForExit(trainer: Trainer): Promise<Exit> {
   return new Promise((resolve) => {

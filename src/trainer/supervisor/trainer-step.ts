@@ -18,6 +18,7 @@ import { loadTokenizer } from '../../model/text/tokenizer.ts';
 import { type JobOutcome, type JobSpec, type Progress, type TrainerMessage, trainerVersion } from '../protocol.ts';
 import { killPreviousTrainer } from './fence.ts';
 import { imageFields } from './image-fields.ts';
+import { plannedMemory } from './planned-memory.ts';
 import { retryWithSmallerBatch } from './retry-with-smaller-batch.ts';
 import { runTrainer } from './run-trainer.ts';
 import { type TorchSettings, type TrainerCommand, torchTrainer } from './trainer-command.ts';
@@ -113,6 +114,8 @@ export async function runJob(
           (trainer === 'torchrun' ? await torchTrainer(settingsFor(attempted, context.config)) : undefined),
         stallTimeoutSeconds: context.config.temporal.stallTimeoutSeconds,
         signal: context.signal,
+        // PyTorch, or a trainer of one's own, takes something else.
+        plannedMemory: context.trainer || trainer === 'torchrun' ? undefined : () => plannedMemory(attempted),
         onMessage: progressReporter(context),
       }),
   );

@@ -6,12 +6,16 @@ others; the parent sees an exit without `done` and may start the job again, whic
 """
 
 import os
+import signal
 import sys
 import threading
 from pathlib import Path
 
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 from torch.distributed.run import main as torchrun
+
+# As shells say it.
+KILLED = 128 + signal.SIGKILL
 
 
 def end_with_parent():
@@ -27,6 +31,7 @@ if __name__ == "__main__":
     rank = Path(__file__).with_name("rank.py")
     try:
         torchrun(["--standalone", f"--nproc-per-node={processes}", "--max-restarts=0", str(rank), sharding, job])
-    except ChildFailedError:
-        # The rank that failed said why; a stack of torchrun's own adds nothing.
-        sys.exit(1)
+    except ChildFailedError as error:
+        # The rank that failed said why; a stack of torchrun's own adds nothing. One that was killed could not.
+        _, failure = error.get_first_failure()
+        sys.exit(KILLED if failure.exitcode == -signal.SIGKILL else 1)

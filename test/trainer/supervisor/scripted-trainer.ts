@@ -17,8 +17,12 @@ export type Action =
   | { ignoreTerm: true }
   | { startHelper: string }
   | { writePid: string }
+  | { hold: number }
+  | { write: string; text: string }
   | { hang: true }
   | { repeatProgress: number };
+
+const held: Buffer[] = [];
 
 readJobSpec(process.argv[2] as string);
 exitWithParent();
@@ -31,6 +35,8 @@ for (const action of JSON.parse(process.env.TRAINER_SCRIPT ?? '[]') as Action[])
   if ('exit' in action) process.exit(action.exit);
   if ('die' in action) process.kill(process.pid, action.die);
   if ('ignoreTerm' in action) process.on('SIGTERM', () => undefined);
+  if ('hold' in action) held.push(Buffer.alloc(action.hold, 1));
+  if ('write' in action) writeFileSync(action.write, action.text);
   if ('writePid' in action) writeFileSync(action.writePid, String(process.pid));
   if ('startHelper' in action) {
     const helper = spawn('sleep', ['600'], { stdio: ['ignore', 'inherit', 'inherit'] });

@@ -29,6 +29,26 @@ export interface MemoryPlan {
   parameters: { weights: number; adapters: number };
 }
 
+const TOKEN_STEP = 16;
+/** At most so many tokens are the words before a question: `finetune.maximumTokens` does not count them. */
+const WORDS_BEFORE = 16;
+
+/** The shape of a batch of samples that are as long as they may be: at worst all of the text but a few words is answer. */
+export function longestShape(limits: {
+  microBatchSize: number;
+  maximumTokens: number;
+  maximumSequence?: number | undefined;
+  imageTokens: number;
+}): BatchShape {
+  const { microBatchSize, maximumTokens, maximumSequence = Number.POSITIVE_INFINITY, imageTokens } = limits;
+  const roundUp = (value: number) => Math.ceil(value / TOKEN_STEP) * TOKEN_STEP;
+  return {
+    batch: microBatchSize,
+    tokens: roundUp(Math.min(maximumTokens + WORDS_BEFORE + imageTokens, maximumSequence)),
+    targets: roundUp(maximumTokens),
+  };
+}
+
 /**
  * @param shape of the largest part of a batch that is computed at once
  * @example
