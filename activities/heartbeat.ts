@@ -4,6 +4,7 @@ import { z } from 'zod';
 import type { Progress } from '../src/trainer/protocol.ts';
 import { toActivityFailure } from './errors.ts';
 import { signOfLife } from './signs-of-life.ts';
+import { type OnStandstill, watchStandstill } from './standstill.ts';
 
 const intervalMilliseconds = 1000;
 const maximumDelay = 60_000;
@@ -13,10 +14,13 @@ export interface HeartbeatDetails extends Partial<Progress> {
   round: number;
   /** The most progress of any attempt in the step's main work, and the attempt that made it first. */
   furthest?: { step: number; attempt: number };
+  /** It was said that attempts come no further. */
+  stands?: true;
 }
 
 const earlierDetailsSchema = z.object({
   furthest: z.object({ step: z.number(), attempt: z.number() }).optional(),
+  stands: z.literal(true).optional(),
 });
 
 export interface AttemptLimit {
@@ -25,6 +29,7 @@ export interface AttemptLimit {
    * error; when it could not report that itself, the attempt after it does. Default: no limit but the retry policy's.
    */
   maxAttemptsWithoutProgress?: number;
+  onStandstill?: OnStandstill;
 }
 
 /**
@@ -39,7 +44,7 @@ export interface AttemptLimit {
 export async function withHeartbeat<R>(
   round: number,
   work: (onProgress: (progress: Progress) => void) => Promise<R>,
-  { maxAttemptsWithoutProgress = Number.POSITIVE_INFINITY }: AttemptLimit = {},
+  { maxAttemptsWithoutProgress = Number.POSITIVE_INFINITY, onStandstill }: AttemptLimit = {},
 ): Promise<R> {
   const context = Context.current();
   const { attempt, heartbeatDetails } = context.info;
@@ -53,27 +58,34 @@ export async function withHeartbeat<R>(
     );
   }
   let details: HeartbeatDetails = { round, furthest };
+  const standstill = watchStandstill(parsed(heartbeatDetails)?.stands === true, onStandstill);
   const heartbeat = () => {
-    context.heartbeat(details);
+    context.heartbeat(standstill.isSaid() ? { ...details, stands: true } : details);
     signOfLife(context);
   };
   heartbeat();
   const timer = setInterval(heartbeat, intervalMilliseconds);
   try {
-    return await work((progress) => {
+    const result = await work((progress) => {
       if (progress.phase === undefined && progress.step > (furthest?.step ?? 0)) {
         furthest = { step: progress.step, attempt };
+        standstill.moved();
       }
       details = { round, ...progress, furthest };
     });
+    standstill.moved();
+    return result;
   } catch (error) {
     if (context.cancellationSignal.aborted) throw error;
+    standstill.failed(error, attemptsWithoutProgress());
+    await standstill.told();
     // The next attempt starts with these details: the last heartbeat may be a second old.
-    context.heartbeat(details);
+    heartbeat();
     if (attemptsWithoutProgress() >= maxAttemptsWithoutProgress) throw failureOf(error, { nonRetryable: true });
     if (furthest === undefined) throw error;
     throw failureOf(error, { nextRetryDelay: delayAfter(attemptsWithoutProgress()) });
   } finally {
+    await standstill.told();
     clearInterval(timer);
   }
 }

@@ -26,6 +26,7 @@ import {
   type StepReference,
   withParsedInputs,
 } from './references.ts';
+import { reportTeacher } from './report-teacher.ts';
 import { type ActivityDependencies, asActivity, runStep } from './run-step.ts';
 
 export interface TeacherActivities extends PromptRequests {
@@ -48,13 +49,18 @@ export function createTeacherActivities(dependencies: ActivityDependencies): Tea
   return withParsedInputs({
     checkTeacher: (reference) => runStep(reference, dependencies, requireTeacher),
     askChunk: ({ chunk, allowance, purpose, ...reference }) =>
-      runStep(reference, dependencies, (context) => askWorkChunk(context, { chunk, allowance, purpose })),
+      runStep(reference, dependencies, (context) => askWorkChunk(context, { chunk, allowance, purpose }), said(chunk)),
     submitBatch: ({ chunk, allowance, purpose, ...reference }) =>
-      runStep(reference, dependencies, (context) => submitWorkBatch(context, { chunk, allowance, purpose })),
+      runStep(
+        reference,
+        dependencies,
+        (context) => submitWorkBatch(context, { chunk, allowance, purpose }),
+        said(chunk),
+      ),
     checkBatch: ({ batch, ...reference }) =>
       runStep(reference, dependencies, (context) => readWorkBatch(context, { batch })),
     collectBatch: ({ chunk, batch, purpose, ...reference }) =>
-      runStep(reference, dependencies, (context) => collectWorkBatch(context, { chunk, batch, purpose })),
+      runStep(reference, dependencies, (context) => collectWorkBatch(context, { chunk, batch, purpose }), said(chunk)),
     cancelBatch: ({ batch, ...reference }) =>
       runStep(reference, dependencies, (context) => cancelWorkBatch(context, { batch })),
     evaluateEndpoint: (input) =>
@@ -73,6 +79,11 @@ export function createTeacherActivities(dependencies: ActivityDependencies): Tea
       ),
     ...createPromptRequests(dependencies),
   });
+}
+
+/** A teacher that gives no answers is still tried: meanwhile the workflow says so. */
+function said(chunk: number) {
+  return { onStandstill: (problem: string | undefined) => reportTeacher(chunk, problem) };
 }
 
 /** Payloads stay small: a benchmark may have dozens of groups. */

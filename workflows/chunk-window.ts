@@ -5,6 +5,7 @@ import {
   allHandlersFinished,
   CancellationScope,
   condition,
+  getExternalWorkflowHandle,
   isCancellation,
   uuid4,
   workflowInfo,
@@ -17,6 +18,7 @@ import { describeGeneration } from './details.ts';
 import type { GenerationInput, GenerationState, OpenChunk } from './inputs.ts';
 import { type MessageHandlers, refuse } from './message-handlers.ts';
 import type { GenerationProgress } from './messages.ts';
+import { reportTeacherSignal, type TeacherReport } from './steering-messages.ts';
 import { TeacherCalls } from './teacher-calls.ts';
 
 /** Far below 10,000 events, at which the server warns. */
@@ -36,6 +38,10 @@ export class ChunkWindow {
   /** The server of a served teacher is being stopped; its chunks stay open. */
   private isStopping = false;
   private failure: unknown;
+  /** Of the chunks that get no answers: why. */
+  private readonly problems = new Map<number, string>();
+  /** What the round knows of that. */
+  private reported: string | undefined;
 
   constructor(
     { queues, runDirectory, round, owner, state, paused = false }: GenerationInput,
@@ -74,6 +80,7 @@ export class ChunkWindow {
 
   get progress(): GenerationProgress {
     const { started, phase, reserved } = this;
+    const [problem] = this.problems.values();
     return {
       round: this.reference.round,
       state: phase,
@@ -85,12 +92,40 @@ export class ChunkWindow {
       limit: started && limitOf(started),
       currency: started?.plan.currency,
       estimate: started?.plan.estimate,
+      ...(problem !== undefined && { problem }),
     };
   }
 
   enter(phase: GenerationProgress['state']): void {
     this.phase = phase;
     this.show();
+  }
+
+  // What the activities say.
+
+  /** Why a report is none of a chunk under way. One that comes late is no news. */
+  problemWith({ chunk }: TeacherReport): string | undefined {
+    if (chunk === undefined) return 'it names no chunk';
+    return chunk < (this.started?.nextChunk ?? 0) ? undefined : `chunk ${chunk} is not under way`;
+  }
+
+  async takeReport({ chunk = 0, problem }: TeacherReport): Promise<void> {
+    if (problem === undefined) this.problems.delete(chunk);
+    else if (this.reserved.has(chunk)) this.problems.set(chunk, problem);
+    this.show();
+    await this.tellRound();
+  }
+
+  /** The round hears when answers stay away, and when they come again; not of each chunk. */
+  private async tellRound(): Promise<void> {
+    const { parent, firstExecutionRunId: execution } = workflowInfo();
+    const [problem] = this.problems.values();
+    if (parent === undefined || (problem === undefined) === (this.reported === undefined)) return;
+    this.reported = problem;
+    // When a round ends, its generation ends with it.
+    await getExternalWorkflowHandle(parent.workflowId)
+      .signal(reportTeacherSignal, { execution, problem })
+      .catch(() => undefined);
   }
 
   // What a person says.
@@ -245,6 +280,7 @@ export class ChunkWindow {
       asked = await this.calls.ask(plan, open, allowance);
     } finally {
       this.reserved.delete(open.chunk);
+      if (this.problems.delete(open.chunk)) void this.tellRound();
     }
     const { left, cost, answered, givenUp } = asked;
     if (left !== undefined) {

@@ -1,7 +1,7 @@
 /**
  * The texts and tables that the Temporal UI shows as current details. Pure functions.
  */
-import { rootCause } from '@temporalio/workflow';
+import { ActivityFailure, ChildWorkflowFailure, TimeoutFailure } from '@temporalio/workflow';
 import { directAnswersDiffer } from '../src/evaluation/direct-answers.ts';
 import type { CompareOutcome } from '../src/round/compare/results.ts';
 import type { DiscoverOutcome } from '../src/round/discover/results.ts';
@@ -13,9 +13,18 @@ import type { End } from './until-end.ts';
 
 const problemCharacters = 500;
 
-/** What is wrong: the message of the error's first cause, cut to 500 characters. */
+/**
+ * What is wrong, cut to 500 characters: the words of whoever did the work, who knows more than the causes of its error, such as
+ * what to check. Temporal's own errors around it say only where that was.
+ */
 export function describeProblem(error: unknown): string {
-  return (rootCause(error) ?? String(error)).slice(0, problemCharacters);
+  let cause = error;
+  while (isWrapper(cause) && cause.cause !== undefined) cause = cause.cause;
+  return (cause instanceof Error ? cause.message : String(cause)).slice(0, problemCharacters);
+}
+
+function isWrapper(error: unknown): error is Error {
+  return error instanceof ActivityFailure || error instanceof ChildWorkflowFailure || error instanceof TimeoutFailure;
 }
 
 /** The steps of a round as a Markdown table. */
@@ -46,12 +55,13 @@ function table(head: readonly string[], rows: readonly (readonly (string | numbe
  */
 export function describeRounds(
   { plan, nextRound, rounds, notes = [] }: DataEngineState,
-  end?: { state: End; stop: DataEngineResult['stop'] | undefined },
+  end?: { state: End; stop: DataEngineResult['stop'] | undefined; error?: unknown },
 ): string {
   const rule = end?.stop ?? rounds.at(-1)?.gate?.stop;
   const stop = rule?.rule === 'rounds' ? undefined : rule;
   const place = `${nextRound} of ${plan.rounds}`;
-  const ended = end?.state === 'failed' ? `It failed in round ${place}.` : `It was canceled in round ${place}.`;
+  const why = end?.error === undefined ? '' : `: ${plainText(describeProblem(end.error))}`;
+  const ended = end?.state === 'failed' ? `It failed in round ${place}${why}.` : `It was canceled in round ${place}.`;
   const under = end === undefined ? `Round ${place} is under way.` : ended;
   const next = nextRound > plan.rounds ? 'All rounds are done.' : under;
   const now = stop === undefined ? next : `It ended early: ${plainText(stop.reason)}.`;
@@ -159,9 +169,14 @@ export function describeUnattended(queue: string | undefined): string {
     : `\n\n**No worker polls the queue ${codeSpan(queue)}.** Start one: \`dataengine worker gpu\`.`;
 }
 
+/** @param problem with which a teacher that is still tried gives no answers */
+export function describeTeacher(problem: string | undefined): string {
+  return problem === undefined ? '' : `\n\n**The teacher gives no answers**, and is tried again: ${plainText(problem)}`;
+}
+
 /** Says when the run is paused, or waits for an answer. */
 export function describeStanding(progress: DataEngineProgress): string {
-  const { paused, waiting, asks, unattended, round: number, roundWorkflowId } = progress;
+  const { paused, waiting, asks, unattended, teacher, round: number, roundWorkflowId } = progress;
   const lines: string[] = [];
   if (paused !== undefined) {
     const reason = paused.reason === undefined ? '' : ` (${plainText(paused.reason)})`;
@@ -178,12 +193,12 @@ export function describeStanding(progress: DataEngineProgress): string {
     const answer = command === undefined ? 'its details say how' : codeSpan(`dataengine ${command} ${roundWorkflowId}`);
     lines.push(`**Round ${number} waits for ${what}**: ${answer}.`);
   }
-  return lines.map((line) => `\n\n${line}`).join('') + describeUnattended(unattended);
+  return lines.map((line) => `\n\n${line}`).join('') + describeUnattended(unattended) + describeTeacher(teacher);
 }
 
 /** The progress of a generation, in a few lines of Markdown. */
 export function describeGeneration(progress: GenerationProgress): string {
-  const { round, state, requests, answered, underWay, spent, reserved, limit, currency, estimate } = progress;
+  const { round, state, requests, answered, underWay, spent, reserved, limit, currency, estimate, problem } = progress;
   const money = (amount: number) => `${amount.toFixed(2)} ${plainText(currency ?? '')}`;
   const lines = [`**Generation of round ${round}**: ${state}. ${answered} of ${requests} requests answered.`];
   if (estimate !== undefined) {
@@ -201,7 +216,7 @@ export function describeGeneration(progress: GenerationProgress): string {
   if (state === 'waiting for a top-up') {
     lines.push('The next request could exceed the budget. Send the update `topUp` with an amount, or `finishEarly`.');
   }
-  return lines.join('\n\n');
+  return lines.join('\n\n') + describeTeacher(problem);
 }
 
 /** With a fixed count of decimals; a dash for undefined. */

@@ -13,7 +13,7 @@ import { ChunkWindow } from './chunk-window.ts';
 import { type GenerationInput, generationInputSchema, generationState, parseContinued } from './inputs.ts';
 import { MessageHandlers, refuse } from './message-handlers.ts';
 import { finishEarlyUpdate, generationProgressQuery, topUpUpdate } from './messages.ts';
-import { steerSignal } from './steering-messages.ts';
+import { reportTeacherSignal, steerSignal } from './steering-messages.ts';
 import { untilEnd } from './until-end.ts';
 
 /**
@@ -91,6 +91,11 @@ function handleMessages(window: ChunkWindow, messages: MessageHandlers): void {
   messages.signal(steerSignal, ({ paused }) => {
     if (paused !== undefined) window.paused = paused !== null;
   });
+  messages.signal(
+    reportTeacherSignal,
+    (report) => window.takeReport(report),
+    (report) => window.problemWith(report),
+  );
   messages.update(
     topUpUpdate,
     ({ amount }) => window.topUp(amount),

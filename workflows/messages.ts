@@ -48,9 +48,21 @@ export const stepRecordSchema = z.object({
 export type RunStepRecord = z.output<typeof runStepRecordSchema>;
 const runStepRecordSchema = stepRecordSchema.extend({ round: count });
 
-/** What a run or a round is at: `waiting` is for a person, `no-worker` for one that polls the queue of the GPU workers. The last three have ended. */
+/**
+ * What a run or a round is at: `waiting` is for a person, `no-worker` for one that polls the queue of the GPU workers,
+ * `no-teacher` for a teacher that answers. The last three have ended.
+ */
 export type Standing = z.output<typeof standingSchema>;
-const standingSchema = z.enum(['running', 'paused', 'waiting', 'no-worker', 'completed', 'failed', 'canceled']);
+const standingSchema = z.enum([
+  'running',
+  'paused',
+  'waiting',
+  'no-worker',
+  'no-teacher',
+  'completed',
+  'failed',
+  'canceled',
+]);
 
 export type RoundProgress = z.output<typeof roundProgressSchema>;
 export const roundProgressSchema = z.object({
@@ -96,6 +108,8 @@ export const dataEngineProgressSchema = z.object({
   asks: questionSchema.optional(),
   /** The queue that the round waits on, and that no worker polls. */
   unattended: z.string().optional(),
+  /** Why the teacher gives no answers, while it is still tried. */
+  teacher: z.string().optional(),
 });
 
 /** Of `dataEngine`. */
@@ -167,6 +181,8 @@ export const generationProgressSchema = z.object({
   limit: z.number().optional(),
   currency: z.string().optional(),
   estimate: estimateSchema.optional(),
+  /** Why the teacher gives no answers, while it is still tried. */
+  problem: z.string().optional(),
 });
 
 /** Of `dataEngineGeneration` and its like. */

@@ -6,10 +6,10 @@ import {
   ApplicationFailure,
   allHandlersFinished,
   condition,
-  rootCause,
   workflowInfo,
 } from '@temporalio/workflow';
 import { cpuActivities, promptRequests } from './activity-options.ts';
+import { describeProblem } from './details.ts';
 import { type PromptOptimizationInput, parseInput, promptOptimizationInputSchema } from './inputs.ts';
 import { MessageHandlers } from './message-handlers.ts';
 import { decideUpdate, type PromptOptimizationResult, promptProgressQuery, verdictUpdate } from './prompt-messages.ts';
@@ -64,7 +64,7 @@ export async function dataEnginePromptOptimization(given: PromptOptimizationInpu
     } catch (error) {
       // The person can rephrase, or, without money, accept what there is; the verdicts are kept.
       if (!isUpToPerson(error)) throw error;
-      progress.problem = rootCause(error) ?? 'The teacher proposed no prompt that can be used.';
+      progress.problem = describeProblem(error);
       return false;
     }
   };

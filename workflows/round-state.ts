@@ -10,18 +10,24 @@ import {
 } from '@temporalio/workflow';
 import type { StepReference } from '../activities/references.ts';
 import { type OutcomeOf, rowOf, type StepName } from '../src/round/steps.ts';
-import { describeSteps, describeUnattended } from './details.ts';
+import { describeSteps, describeTeacher, describeUnattended } from './details.ts';
 import type { RoundInput, RunPlan } from './inputs.ts';
 import { type MessageHandlers, refuse } from './message-handlers.ts';
 import type { Question, RoundDecision, RoundProgress, Standing, StepRecord } from './messages.ts';
 import { ownerOfRound } from './owner.ts';
 import { ShownInSearch } from './search-attributes.ts';
 import { Steered } from './steered.ts';
-import { type RoundReport, reportRoundSignal, type Steer, steerSignal } from './steering-messages.ts';
+import {
+  type RoundReport,
+  reportRoundSignal,
+  type Steer,
+  steerSignal,
+  type TeacherReport,
+} from './steering-messages.ts';
 import { TypesWait } from './types-approval.ts';
 import type { End } from './until-end.ts';
 
-type Child = Pick<ChildWorkflowHandle<Workflow>, 'signal'>;
+type Child = Pick<ChildWorkflowHandle<Workflow>, 'signal' | 'firstExecutionRunId'>;
 
 export class RoundState extends Steered {
   readonly plan: RunPlan;
@@ -33,14 +39,18 @@ export class RoundState extends Steered {
   private readonly steps: StepRecord[] = [];
   /** The generation or verification under way. */
   private child: Child | undefined;
+  /** The id of its first execution, or of that of the one before. */
+  private askedBy: string | undefined;
   private decision: RoundDecision | undefined;
   /** What a person is asked for. */
   private asks: Question | undefined;
   private end: End | undefined;
   private readonly search = new ShownInSearch();
   /** What the run knows of what the round waits for. */
-  private reported: Pick<RoundReport, 'waiting' | 'asks' | 'unattended'> = {};
+  private reported: Pick<RoundReport, 'waiting' | 'asks' | 'unattended' | 'teacher'> = {};
   private unattended: string | undefined;
+  /** Why the teacher gives no answers. */
+  private teacher: string | undefined;
 
   constructor(
     { plan, round, owner, paused }: RoundInput,
@@ -60,6 +70,7 @@ export class RoundState extends Steered {
     if (this.end !== undefined) return this.end;
     if (this.waiting !== undefined || this.asks !== undefined) return 'waiting';
     if (this.unattended !== undefined) return 'no-worker';
+    if (this.teacher !== undefined) return 'no-teacher';
     return this.steps.at(-1)?.state === 'paused' ? 'paused' : 'running';
   }
 
@@ -98,6 +109,16 @@ export class RoundState extends Steered {
     if (this.asks !== 'review') refuse('Not now: the round does not wait for a review of its samples');
   }
 
+  /** One that comes when its sender has ended is no news. */
+  async takeTeacherReport({ problem }: TeacherReport): Promise<void> {
+    if (this.child !== undefined) await this.showTeacher(problem);
+  }
+
+  /** Why a report of the teacher is not from the workflow that asks it: anybody may send one. */
+  problemWithTeacherReport({ execution }: TeacherReport): string | undefined {
+    return execution !== undefined && execution === this.askedBy ? undefined : 'it is not from who asks the teacher';
+  }
+
   // What the workflow does.
 
   async step<Name extends StepName>(name: Name, work: () => Promise<OutcomeOf<Name>>): Promise<OutcomeOf<Name>> {
@@ -115,12 +136,14 @@ export class RoundState extends Steered {
     const { paused } = this;
     const child = await started;
     this.child = child;
+    this.askedBy = child.firstExecutionRunId;
     // A pause that came while the child was starting.
     if (this.paused !== paused) await child.signal(steerSignal, { paused: this.paused ?? null });
     try {
       return await child.result();
     } finally {
       this.child = undefined;
+      if (this.teacher !== undefined) void this.showTeacher(undefined);
     }
   }
 
@@ -144,6 +167,12 @@ export class RoundState extends Steered {
   async showUnattended(queue: string | undefined): Promise<void> {
     if (this.unattended === queue) return;
     this.unattended = queue;
+    this.show();
+    await this.tellRun();
+  }
+
+  private async showTeacher(problem: string | undefined): Promise<void> {
+    this.teacher = problem;
     this.show();
     await this.tellRun();
   }
@@ -181,11 +210,12 @@ export class RoundState extends Steered {
    * exceptions alone. A round that was started by hand has none.
    */
   private async tellRun(): Promise<void> {
-    const { waiting, asks, unattended, reported } = this;
+    const { waiting, asks, unattended, teacher, reported } = this;
     const { parent, firstExecutionRunId: execution } = workflowInfo();
-    const isKnown = waiting === reported.waiting && asks === reported.asks && unattended === reported.unattended;
+    const now = { waiting, asks, unattended, teacher };
+    const isKnown = (Object.keys(now) as (keyof typeof now)[]).every((key) => now[key] === reported[key]);
     if (parent === undefined || isKnown) return;
-    this.reported = { waiting, asks, unattended };
+    this.reported = now;
     const step = this.steps.at(-1)?.name ?? '';
     const report = { round: this.reference.round, execution, step, ...this.reported };
     // When a run ends, its round ends with it.
@@ -196,7 +226,8 @@ export class RoundState extends Steered {
 
   private show(more = ''): void {
     const { plan, reference, steps, standing } = this;
-    this.messages.show(describeSteps(reference.round, steps) + describeUnattended(this.unattended) + more);
+    const missing = describeUnattended(this.unattended) + describeTeacher(this.teacher);
+    this.messages.show(describeSteps(reference.round, steps) + missing + more);
     this.search.show(plan, { run: plan.run, round: reference.round, step: steps.at(-1)?.name, state: standing });
   }
 }

@@ -14,7 +14,7 @@ import {
 } from './messages.ts';
 import { RoundState } from './round-state.ts';
 import { runRoundStep } from './round-steps.ts';
-import { steerSignal } from './steering-messages.ts';
+import { reportTeacherSignal, steerSignal } from './steering-messages.ts';
 import { untilEnd } from './until-end.ts';
 
 /** Runs the steps of a round in order. Round 0 trains and measures only; later rounds first make the data to train on. */
@@ -31,6 +31,11 @@ export async function dataEngineRound(input: RoundInput): Promise<RoundSummary |
 function handleMessages(state: RoundState, messages: MessageHandlers): void {
   messages.query(roundProgressQuery, () => state.progress);
   messages.signal(steerSignal, (steer) => state.steer(steer));
+  messages.signal(
+    reportTeacherSignal,
+    (report) => state.takeTeacherReport(report),
+    (report) => state.problemWithTeacherReport(report),
+  );
   messages.update(
     decideRoundUpdate,
     (decision) => state.decide(decision),

@@ -31,6 +31,8 @@ import type { End } from './until-end.ts';
 /** In the query's answer, which stays small. */
 const keptOwnSteps = 6;
 
+const waitsForNothing = { waiting: undefined, asks: undefined, unattended: undefined, teacher: undefined };
+
 type RoundHandle = ChildWorkflowHandle<typeof dataEngineRound>;
 
 export class RunState extends Steered {
@@ -123,12 +125,12 @@ export class RunState extends Steered {
     return undefined;
   }
 
-  async onReport({ step, execution, waiting, asks, unattended }: RoundReport): Promise<void> {
+  async onReport({ step, execution, waiting, asks, unattended, teacher }: RoundReport): Promise<void> {
     await condition(() => this.currentRound !== undefined || !this.isRoundUnderWay);
     if (this.currentRound?.firstExecutionRunId !== execution) return;
     const waits = waiting !== undefined || asks !== undefined;
     const known = this.progress.waiting;
-    Object.assign(this.progress, { step: waits ? step : undefined, waiting, asks, unattended });
+    Object.assign(this.progress, { step: waits ? step : undefined, waiting, asks, unattended, teacher });
     this.show();
     if (waiting !== undefined && waiting.problem !== known?.problem) this.notifyWaiting(waiting);
   }
@@ -179,7 +181,7 @@ export class RunState extends Steered {
     this.endedRounds.add(this.currentRound.firstExecutionRunId);
     this.isRoundUnderWay = false;
     this.currentRound = undefined;
-    Object.assign(this.progress, { waiting: undefined, asks: undefined, unattended: undefined });
+    Object.assign(this.progress, waitsForNothing);
     return summary;
   }
 
@@ -224,10 +226,9 @@ export class RunState extends Steered {
   /** Shows how the run has ended, and notifies of a failure. */
   async close(end: End, error?: unknown): Promise<void> {
     const { progress, stop } = this;
-    const over = { step: undefined, paused: undefined, waiting: undefined, asks: undefined, unattended: undefined };
-    Object.assign(progress, { state: end, ...over });
+    Object.assign(progress, { state: end, step: undefined, paused: undefined, ...waitsForNothing });
     if (this.state === undefined) return;
-    this.messages.show(describeRounds(this.state, { state: end, stop }));
+    this.messages.show(describeRounds(this.state, { state: end, stop, error }));
     this.showInSearch();
     if (end !== 'failed') return;
     await notify(this.plan, 'failed', this.nextRound, failureNotification(this.nextRound, error));
@@ -276,9 +277,10 @@ export class RunState extends Steered {
   }
 
   private get standing(): Standing {
-    const { waiting, asks, unattended, paused } = this.progress;
+    const { waiting, asks, unattended, teacher, paused } = this.progress;
     if (waiting !== undefined || asks !== undefined) return 'waiting';
     if (unattended !== undefined) return 'no-worker';
+    if (teacher !== undefined) return 'no-teacher';
     return paused === undefined ? 'running' : 'paused';
   }
 

@@ -55,7 +55,10 @@ export abstract class Steered {
       } catch (error) {
         await this.untilRetried(record, error, skip).catch((end: unknown) => {
           // A step of a workflow that has ended is not running.
-          if (record.state !== 'skipped') record.state = isCancellation(end) ? 'canceled' : 'failed';
+          if (record.state !== 'skipped') {
+            record.state = isCancellation(end) ? 'canceled' : 'failed';
+            if (record.state === 'failed') record.note = describeProblem(end);
+          }
           throw end;
         });
       }

@@ -75,7 +75,27 @@ export const steerSignal = describedSignal('steer', {
   input: steerSchema,
 });
 
-/** From `dataEngineRound` to `dataEngine`: that it waits for a person or a worker, or no longer does. */
+const problemSchema = z.string().max(1000);
+
+/**
+ * From an activity to the workflow that asks the teacher, and from that one to its round: the teacher gives no answers, or does
+ * again.
+ */
+export type TeacherReport = z.output<typeof teacherReportSchema>;
+const teacherReportSchema = z.object({
+  /** From an activity: the chunk that is tried. */
+  chunk: z.int().nonnegative().optional(),
+  /** From a workflow: the id of its first execution. */
+  execution: z.string().optional(),
+  /** Absent: it answers again. */
+  problem: problemSchema.optional(),
+});
+export const reportTeacherSignal = describedSignal('reportTeacher', {
+  description: 'From those who ask the teacher: it gives no answers and is still tried, or it answers again.',
+  input: teacherReportSchema,
+});
+
+/** From `dataEngineRound` to `dataEngine`: that it waits for a person, a worker or the teacher, or no longer does. */
 export type RoundReport = z.output<typeof roundReportSchema>;
 const roundReportSchema = z.object({
   round: z.int().nonnegative(),
@@ -87,8 +107,10 @@ const roundReportSchema = z.object({
   asks: questionSchema.optional(),
   /** A queue that no worker polls. */
   unattended: z.string().max(1000).optional(),
+  /** Why the teacher gives no answers. */
+  teacher: problemSchema.optional(),
 });
 export const reportRoundSignal = describedSignal('reportRound', {
-  description: 'From a round to its run: it waits for a person or a worker, or no longer does.',
+  description: 'From a round to its run: it waits for a person, a worker or the teacher, or no longer does.',
   input: roundReportSchema,
 });

@@ -52,7 +52,9 @@ const examples: Readonly<Record<string, object>> = {
     step: 'merge',
     waiting: { round: 1, step: 'merge', problem: 'the disk is full', skip: 'step' },
     asks: 'decision',
+    teacher: 'it does not answer',
   },
+  reportTeacher: { chunk: 3, execution: 'x', problem: 'it does not answer' },
 };
 
 type Sent = { message: number; given: unknown[] };

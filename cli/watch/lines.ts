@@ -54,11 +54,13 @@ export function createLineRenderer(
 
   function logStanding({ workflowId, progress }: RunView): void {
     if (progress === undefined) return;
-    const { paused, waiting } = progress;
+    const { paused, waiting, teacher } = progress;
     if (paused !== undefined) {
       const reason = paused.reason === undefined ? '' : `: ${paused.reason}`;
       logOnce('paused', `  paused${reason}; \`dataengine resume ${workflowId}\` resumes it`);
     } else if (logged.delete('paused')) display.log('  resumed');
+    if (teacher !== undefined) logOnce('no teacher', `  the teacher gives no answers: ${teacher}`);
+    else if (logged.delete('no teacher')) display.log('  the teacher answers again');
     if (waiting !== undefined) {
       const { step, problem } = waiting;
       const answers = `\`dataengine ${waysToAnswer(waiting)} ${workflowId}\``;

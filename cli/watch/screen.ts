@@ -64,6 +64,7 @@ export function renderRun(view: RunView, options: { color: boolean; columns: num
     say(describeActivity(activity), undefined, 4);
     if (activity.lastFailure !== undefined) say(`  ${retriedAfter(activity)}`, color.yellow, 4);
   }
+  if (progress?.teacher !== undefined) say(`The teacher gives no answers: ${progress.teacher}`, color.yellow);
   if (progress?.paused !== undefined) {
     const { reason } = progress.paused;
     say(`Paused${reason === undefined ? '' : ` (${reason})`}: dataengine resume ${workflowId}`, color.yellow);

@@ -8,6 +8,7 @@ import { countTokens, tokensOfMessage } from './count-tokens.ts';
 import { imageUrlTokens } from './image-tokens.ts';
 import { errorInBody } from './read-error.ts';
 import { TeacherError } from './teacher-error.ts';
+import { firstWords, isWebPage, wordsOfPage } from './web-page.ts';
 
 /** Tokens as counted by the teacher; where it counts none, by our own count. */
 export interface TokenUsage {
@@ -155,10 +156,9 @@ function parseText(text: string): unknown {
 }
 
 function noCompletion(value: unknown, body: ChatCompletionCreateParamsNonStreaming): TeacherError {
-  if (typeof value === 'string' && /<(?:!doctype|html|body|head)\b/i.test(value)) {
-    const page = value.replace(/<(script|style)\b.*?<\/\1>/gis, ' ').replace(/<[^>]*>/g, ' ');
+  if (typeof value === 'string' && isWebPage(value)) {
     return new TeacherError(
-      `The teacher's address returned a web page instead of a chat completion: ${excerpt(page)}. Check teacher.baseUrl, and whether a proxy or a login page is in between`,
+      `The teacher's address returned a web page instead of a chat completion: ${excerpt(wordsOfPage(value))}. Check teacher.baseUrl, and whether a proxy or a login page is in between`,
       { retryable: false },
     );
   }
@@ -174,6 +174,5 @@ function unusable(message: string, { charged }: { charged: TokenUsage | undefine
 }
 
 function excerpt(text = ''): string {
-  const line = text.replace(/\s+/g, ' ').trim();
-  return `"${line.length > 200 ? `${line.slice(0, 200)}…` : line}"`;
+  return `"${firstWords(text)}"`;
 }

@@ -5,10 +5,13 @@
 import { APIConnectionError, APIError } from 'openai';
 import { z } from 'zod';
 import { causes, isContentFilter, TeacherError } from './teacher-error.ts';
+import { firstWords, isWebPage, wordsOfPage } from './web-page.ts';
 
 // The codes of Node and OpenSSL for certificates and protocols.
 const noTrustWords =
   /CERT_|_CERT|UNABLE_TO_GET_|UNABLE_TO_DECRYPT|UNABLE_TO_VERIFY|ERR_TLS_|ERR_SSL_|wrong version number|EPROTO|HOSTNAME_MISMATCH/;
+// The codes of Node's parser: what answers speaks another protocol.
+const noHttpWords = /HPE_[A-Z]|Parse Error: /;
 const tooLargeWords = /has more than \d+ bytes|ERR_BUFFER_TOO_LARGE|Cannot create a Buffer larger than/;
 
 /** Makes a `TeacherError` of any error of the `openai` client. */
@@ -26,16 +29,19 @@ export function teacherErrorFrom(error: unknown): TeacherError {
     const reason = error instanceof Error ? causes(error) : String(error);
     const isUntrusted = noTrustWords.test(reason);
     const isTooLarge = tooLargeWords.test(reason);
+    const isOtherServer = noHttpWords.test(reason);
     const remedy = isUntrusted
       ? '. Check teacher.baseUrl and the certificate (NODE_EXTRA_CA_CERTS for one of your own)'
-      : '';
+      : isOtherServer
+        ? '. What answers there is no HTTP server: check the port in teacher.baseUrl'
+        : '';
     const what = isTooLarge ? "The teacher's answer is too large" : 'The teacher could not be reached';
     return new TeacherError(`${what}: ${reason}${remedy}`, {
       retryable: true,
       // Without a connection nothing was charged.
-      outcomeUnknown: !isUntrusted && !/ECONNREFUSED|ENOTFOUND|EAI_AGAIN/.test(reason),
+      outcomeUnknown: !isUntrusted && !isOtherServer && !/ECONNREFUSED|ENOTFOUND|EAI_AGAIN/.test(reason),
       // They stay as they are until somebody changes them.
-      unusable: isUntrusted || isTooLarge,
+      unusable: isUntrusted || isOtherServer || isTooLarge,
       cause: error,
     });
   }
@@ -43,13 +49,20 @@ export function teacherErrorFrom(error: unknown): TeacherError {
   const code = codeOf({ code: error.code, type: error.type });
   const parameter = error.param ?? undefined;
   const location = error.headers?.get('location') ?? undefined;
-  return new TeacherError(describe(error.message, { status, code, parameter, location }), {
+  return new TeacherError(describe(wordsOfError(error.message), { status, code, parameter, location }), {
     retryable: isRetryable(status, code),
     retryAfterSeconds: retryAfter(error.headers),
     status,
     code,
     cause: error,
   });
+}
+
+const errorCharacters = 500;
+
+/** Proxies write whole pages, which would be in every history and log. */
+function wordsOfError(message: string): string {
+  return firstWords(isWebPage(message) ? wordsOfPage(message) : message, errorCharacters);
 }
 
 const errorValue = z.looseObject({
@@ -79,7 +92,7 @@ export function errorInBody(body: unknown): TeacherError | undefined {
   const error = errorValue.parse(parsed.data.error);
   const status = Number(error.code) >= 400 && Number(error.code) < 600 ? Number(error.code) : undefined;
   const code = codeOf(error);
-  const words = error.message ?? JSON.stringify(error);
+  const words = wordsOfError(error.message ?? JSON.stringify(error));
   const isPassing = status === undefined ? !staysWrong(`${code ?? ''} ${words}`) : isRetryable(status, code);
   return new TeacherError(describe(words, { status, code }), {
     retryable: isPassing,

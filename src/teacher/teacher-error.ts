@@ -81,5 +81,7 @@ export function isContentFilter(code: unknown): boolean {
 export function causes(error: Error): string {
   const inner = error.cause instanceof Error ? ` (${causes(error.cause)})` : '';
   const code = (error as NodeJS.ErrnoException).code;
-  return `${error.message || code || error.name}${code && error.message && !error.message.includes(code) ? ` ${code}` : ''}${inner}`;
+  // Those of OpenSSL end with a line break.
+  const message = error.message.replace(/\s+/g, ' ').trim();
+  return `${message || code || error.name}${code && message && !message.includes(code) ? ` ${code}` : ''}${inner}`;
 }

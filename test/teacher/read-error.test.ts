@@ -45,6 +45,13 @@ describe('an error of the client', () => {
     expect(teacherErrorFrom(used).retryable).toBe(false);
   });
 
+  test('has the first words of a page that a proxy sends', () => {
+    const page = `<!doctype html><html><style>p {}</style><body><p>Under repair</p>${'<p>Sorry</p>'.repeat(1000)}</body></html>`;
+    const { message } = teacherErrorFrom(APIError.generate(503, undefined, page, new Headers()));
+    expect(message).toMatch(/^The teacher failed: 503 Under repair Sorry/);
+    expect(message.length).toBeLessThan(600);
+  });
+
   test('of the connection is retryable and says why', () => {
     const error = teacherErrorFrom(
       new APIConnectionError({ message: 'Connection error.', cause: new Error('refused') }),
@@ -60,6 +67,7 @@ describe('an error of the client', () => {
     ["Hostname/IP does not match certificate's altnames", 'ERR_TLS_CERT_ALTNAME_INVALID', /Check teacher\.baseUrl/],
     ['write EPROTO wrong version number', 'EPROTO', /wrong version number/],
     ['The answer has more than 8000000 bytes', undefined, /answer is too large/],
+    ['Parse Error: Expected HTTP/', 'HPE_INVALID_CONSTANT', /no HTTP server: check the port/],
   ])('that only somebody can mend, such as %s, is as an unusable answer', (words, code, message) => {
     const cause = Object.assign(new Error(words), { code });
     const error = teacherErrorFrom(new APIConnectionError({ message: 'Connection error.', cause }));

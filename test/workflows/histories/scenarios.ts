@@ -1,11 +1,11 @@
 /**
  * Runs of the workflows with activities that do no work. Together they take every path through the workflows.
  */
-
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ApplicationFailure, Context } from '@temporalio/activity';
 import type { WorkflowHandle } from '@temporalio/client';
 import type { StepReference } from '../../../activities/references.ts';
+import { reportTeacher } from '../../../activities/report-teacher.ts';
 import { fakeActivities } from '../../../bench/support/fake-activities.ts';
 import { fakeGeneration, fakePromptActivities, generationPlan } from '../../../bench/support/fake-generation.ts';
 import type { GenerationPlan } from '../../../src/round/asking/plan.ts';
@@ -73,6 +73,12 @@ async function untilCancelled(): Promise<never> {
   const context = Context.current();
   const beat = setInterval(() => context.heartbeat(), 100);
   return context.cancelled.finally(() => clearInterval(beat));
+}
+
+async function awayForAWhile(): Promise<void> {
+  await reportTeacher(0, 'connect ECONNREFUSED');
+  await sleep(500);
+  await reportTeacher(0, undefined);
 }
 
 const waitingAt = (handle: WorkflowHandle, step: string) =>
@@ -250,6 +256,17 @@ export const scenarios: Scenario[] = [
       activities: (queue) => ({
         ...fakeActivities(planOn(queue, { rounds: 0 }), []),
         prepareData: async () => ({ seconds: 1.5, reused: false, questions: 4, images: 4, leavesTeacher: true }),
+      }),
+    },
+  ),
+  aRun(
+    'run-with-teacher-away',
+    {},
+    {
+      children: ['/round-1', '/round-1/generation'],
+      activities: (queue) => ({
+        ...fakeActivities(planOn(queue), []),
+        ...fakeGeneration(generationPlan, { beforeChunk: awayForAWhile }),
       }),
     },
   ),
