@@ -43,6 +43,11 @@ const reviewed: Record<string, Record<string, string>> = {
   'cli/clean-command.ts': { name: listed },
   'src/teacher/ledger.ts': { file: listed },
   'src/model/ops/tensorflow.ts': { name: listed },
+  'src/trainer/supervisor/memory-watch.ts': {
+    'own(/^0::(.+)$/m)': "this process's group, as the kernel names it",
+    'own(/^\\d+:(?:[^:]*,)?memory(?:,[^:]*)?:(.+)$/m)': "this process's group, as the kernel names it",
+    name: own,
+  },
   'src/model/files/asking-files.ts': { name: own },
   'src/model/files/companion-files.ts': { name: listed },
   'src/model/files/write-model-directory.ts': { name: listed },
