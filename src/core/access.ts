@@ -23,7 +23,10 @@ const listIt = (key: keyof WorkerSettings) =>
  */
 export async function requireConfigAccess(access: Access, file: string): Promise<void> {
   if (access === undefined) return;
-  await requireBelow(access, 'configs', file, 'the config is in none of the folders of this worker');
+  await requireBelow(access, 'configs', file, {
+    problem: 'the config is in none of the folders of this worker',
+    remedy: `${listIt('configs')}; or run it on this machine alone, without a worker: \`dataengine run --local --config ${file}\``,
+  });
   await requireSmallFile(access, file);
 }
 
@@ -40,7 +43,7 @@ export async function requirePathAccess(
   key: 'configs' | 'data' | 'models' | 'runs',
   { path, field }: { path: string; field: string },
 ): Promise<void> {
-  await requireBelow(access, key, path, 'is in none of the folders of this worker', field);
+  await requireBelow(access, key, path, { problem: 'is in none of the folders of this worker', field });
   if (key === 'configs') await requireSmallFile(access, path);
 }
 
@@ -62,13 +65,13 @@ async function requireSmallFile(access: WorkerSettings, file: string): Promise<v
 /** @throws InputError unless a data root that a workflow's input names is in one of the worker's folders */
 export async function requireDataAccess(access: Access, folder: string | undefined): Promise<void> {
   if (access === undefined || folder === undefined) return;
-  await requireBelow(access, 'data', folder, 'the data root is in none of the folders of this worker');
+  await requireBelow(access, 'data', folder, { problem: 'the data root is in none of the folders of this worker' });
 }
 
 /** @throws InputError unless the folder of a run, or of runs, is in one of the worker's folders */
 export async function requireRunsAccess(access: Access, folder: string): Promise<void> {
   if (access === undefined) return;
-  await requireBelow(access, 'runs', folder, 'runs of this worker are in none of its folders');
+  await requireBelow(access, 'runs', folder, { problem: 'runs of this worker are in none of its folders' });
 }
 
 /** @throws InputError unless the store, or the run in a store, is one of the worker's */
@@ -161,8 +164,7 @@ async function requireBelow(
   access: WorkerSettings,
   key: 'configs' | 'data' | 'models' | 'runs',
   path: string,
-  problem: string,
-  field?: string,
+  { problem, field, remedy = listIt(key) }: { problem: string; field?: string; remedy?: string },
 ): Promise<void> {
   const allowed = await Promise.all(access[key].map(followLinks));
   const real = await followLinks(resolve(path)).catch((error: unknown) => {
@@ -171,5 +173,5 @@ async function requireBelow(
     return undefined;
   });
   if (real !== undefined && isBelow(real, allowed)) return;
-  throw new InputError({ file: path, field, problem, remedy: listIt(key) });
+  throw new InputError({ file: path, field, problem, remedy });
 }

@@ -149,7 +149,11 @@ export interface Evaluation {
 async function evaluationsIn(folder: string): Promise<Evaluation[]> {
   const entries = await readdir(folder, { withFileTypes: true }).catch((cause: NodeJS.ErrnoException) => {
     throw new InputError(
-      { file: folder, problem: `can't be read (${cause.code})`, remedy: 'Name the folder of an evaluation' },
+      {
+        file: folder,
+        problem: cause.code === 'ENOENT' ? 'no such folder' : `can't be read (${cause.code})`,
+        remedy: 'Name the folder of an evaluation, such as runs/demo/round-0/evaluate',
+      },
       { cause },
     );
   });

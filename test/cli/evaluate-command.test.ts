@@ -94,5 +94,7 @@ describe('dataengine evaluate --benchmark', { timeout: 120_000 }, () => {
     await expect(evaluate(...seed, '--answers', 'generated')).rejects.toThrow(/--answers: seed-bench is ranked only/);
     await expect(evaluate(...seed, '--prompt', 'opencompass')).rejects.toThrow(/--prompt: opencompass is for written/);
     await expect(evaluate('--benchmark', 'vqa', '--file', tiny.file)).rejects.toThrow(/there is no benchmark 'vqa'/);
+    const near = /there is no benchmark 'mmbenc'\. Did you mean mmbench\? Name one of aokvqa, /;
+    await expect(evaluate('--benchmark', 'mmbenc', '--file', tiny.file)).rejects.toThrow(near);
   });
 });

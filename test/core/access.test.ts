@@ -165,6 +165,9 @@ test('work that a person typed trusts the config', async () => {
 
 test('of a path elsewhere a refusal does not say what is there', async () => {
   const access = usualWorkerSettings();
+  await expect(requireConfigAccess(access, '/root/own.yaml')).rejects.toThrow(
+    /List it under configs .*; or run it on this machine alone, without a worker: `dataengine run --local --config \/root\/own\.yaml`/,
+  );
   for (const path of ['/etc/passwd/x', '/etc/no-such-file/x', '/root/x/y', '/proc/self/fd/0/x']) {
     await expect(requireConfigAccess(access, path)).rejects.toThrow(/is in none of the folders of this worker/);
   }

@@ -155,6 +155,7 @@ describe('compareEvaluations', () => {
     await expect(compareEvaluations(first, second, bootstrap)).rejects.toThrow("is seed-bench, the other's is mmbench");
     await expect(compareEvaluations(join(empty, 'none'), first, bootstrap)).rejects.toMatchObject({
       name: 'InputError',
+      message: expect.stringContaining('none: no such folder. Name the folder of an evaluation'),
     });
   });
 });

@@ -167,7 +167,7 @@ test('the step runs in the round of the workflow, and as a command', async () =>
     '1',
     '--takeover',
   );
-  expect(printed).toMatch(/^audit done in .*\n {2}questionTypes: \d/);
+  expect(printed).toMatch(/^audit done in .*\n {2}question types: \d/);
   expect(await readFile(join(directory, 'audit.json'), 'utf8')).toBe(audit);
 });
 

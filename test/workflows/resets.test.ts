@@ -129,18 +129,25 @@ describe.each([
           const workflowId = `${id}${path}`;
           const runId = await runIdOf(workflowId);
           const tasks = await tasksOf(handleOf(workflowId, runId));
-          await reset(workflowId, runId, tasks[index] as number);
+          const task = tasks[index];
+          // News that came together made one task less than in the run before.
+          if (task === undefined) {
+            state.isHeld = false;
+            await handleOf(id).result();
+            return true;
+          }
+          await reset(workflowId, runId, task);
           // What the reset left running goes on for a while.
           await until(async () => (await runIdOf(workflowId)) !== runId);
           setTimeout(() => {
             state.isHeld = false;
           }, 500);
           const result = (await handleOf(id).result()) as DataEngineResult;
-          expect(result.rounds, `task ${tasks[index]}`).toMatchObject([{ round: 0 }, { round: 1, samplesAdded: 5 }]);
+          expect(result.rounds, `task ${task}`).toMatchObject([{ round: 0 }, { round: 1, samplesAdded: 5 }]);
           expect(result.stop.rule).toBe('rounds');
           for (const one of workflows) {
             const { status } = await handleOf(`${id}${one}`).describe();
-            expect(status.name, `${one} after task ${tasks[index]}`).toBe('COMPLETED');
+            expect(status.name, `${one} after task ${task}`).toBe('COMPLETED');
           }
           return index === tasks.length - 1;
         });

@@ -1,5 +1,6 @@
 /** Which questions `dataengine evaluate --benchmark` asks, by its options. */
 import { basename, extname } from 'node:path';
+import { closest, distance } from 'fastest-levenshtein';
 import type { Config } from '../../config/schema.ts';
 import { InputError } from '../../core/input-error.ts';
 import type { RunDirectory } from '../../core/run-directory.ts';
@@ -52,7 +53,10 @@ export function chooseSet(given: SetOptions, of?: { config: Config; run: RunDire
     return { ...set, ...asked, questions, limit: limit ?? set.limit, ...(blind && { blind, name: blindName }) };
   }
   if (!isBenchmark(benchmark)) {
-    throw wrong('--benchmark', `there is no benchmark '${benchmark}'`, `Name one of ${benchmarkNames.join(', ')}`);
+    const near = closest(benchmark, benchmarkNames);
+    const question = distance(benchmark, near) <= near.length / 3 ? `Did you mean ${near}? ` : '';
+    const problem = `there is no benchmark '${benchmark}'`;
+    throw wrong('--benchmark', problem, `${question}Name one of ${benchmarkNames.join(', ')}`);
   }
   const answerMode = requireMode(benchmark, answers ?? benchmarkOf(benchmark).answerModes[0]);
   const asked = { answerMode, prompt: requirePrompt(benchmark, answerMode, prompt) };

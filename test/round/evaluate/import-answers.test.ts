@@ -77,7 +77,7 @@ test("VLMEvalKit's Excel file steers the rounds that follow: bad cases, weights 
   const tested = await excel(Array.from({ length: 6 }, (_, index) => row(12 + index, 'x', 1)));
   const written = await printedBy('evaluate', 'import', tested, '--config', config, '--run', 'tiny', '--set', 'test');
   expect(written).toMatch(/^evaluate done/m);
-  expect(written).toContain('testMultipleChoice: 100');
+  expect(written).toContain('test multiple choice: 100');
 
   // They are of the model that was asked, not of another one of this round.
   const other = { ...context, config: { ...context.config, seed: context.config.seed + 1 } };
