@@ -18,8 +18,9 @@ interface Message {
   input: z.ZodType;
 }
 
+/** Schemas, which stand beside messages, have a type and a description too. */
 function isMessage(value: unknown): value is Message {
-  return typeof value === 'object' && value !== null && 'type' in value && 'description' in value;
+  return typeof value === 'object' && value !== null && 'name' in value && 'input' in value;
 }
 
 /** Every message that a workflow of ours takes. */

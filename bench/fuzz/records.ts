@@ -17,7 +17,7 @@ import { appendVersion, findVersion, lineageOf, versionHistory } from '../../src
 import { readQuestionScores, readScores } from '../../src/evaluation/evaluation-files.ts';
 import { freezeConfig, readFrozenConfig } from '../../src/round/frozen-config.ts';
 import { readDecisionFile } from '../../src/round/gate/results.ts';
-import { promptFile } from '../../src/round/prompt-file.ts';
+import { generationPromptFile, promptFile } from '../../src/round/prompt-file.ts';
 import { readAllCalls, readCallLog } from '../../src/teacher/call-log.ts';
 import { readLedger } from '../../src/teacher/ledger.ts';
 import { fenceName, runningTrainer } from '../../src/trainer/supervisor/fence.ts';
@@ -169,7 +169,8 @@ const files: Record<string, { example: unknown; read(root: string): Promise<unkn
     example: [{ fromRound: 1, version: 'v2', file: 'v2.md' }],
     async read(root) {
       const file = await promptFile(config, { root }, 1);
-      if (file !== config.teacher.prompt && !isBelow(file, [join(root, 'prompts')])) throw new Error(`it is ${file}`);
+      if (file !== generationPromptFile(config) && !isBelow(file, [join(root, 'prompts')]))
+        throw new Error(`it is ${file}`);
     },
   },
 };
