@@ -19,13 +19,14 @@ BEST = "best"
 
 def job_hash(job, samples, order):
     """What a checkpoint belongs to: the job without its paths; the same data elsewhere is the same job."""
-    left_out = {"model", "fence", "output", "samples", "order", "startAdapter", "checkpointEverySteps", "validation", "validationLoss"}
+    left_out = {"model", "fence", "output", "samples", "order", "startAdapter", "checkpointEverySteps"}
+    left_out |= {"preference", "validation", "validationLoss"}
     start = job.get("startAdapter")
     content = {
         "version": TRAINER_VERSION,
         "job": {key: value for key, value in job.items() if key not in left_out},
         "model": _hash_of_files(Path(job["model"]).glob("*.safetensors")),
-        "start": _hash_of_files([Path(start, "adapter_model.safetensors")]) if start else None,
+        "start": _hash_of_adapter(start),
         "samples": _texts(samples),
         "order": order,
     }
@@ -34,7 +35,18 @@ def job_hash(job, samples, order):
         content["validation"] = [validation["everySteps"], questions]
     if validation := job.get("validationLoss"):
         content["validationLoss"] = validation | {"samples": _texts(read_lines(validation["samples"]))}
+    if preference := job.get("preference"):
+        pairs = [{**one, "image": os.path.basename(one.get("image") or "")} for one in read_lines(preference["pairs"])]
+        content["preference"] = preference | {
+            "pairs": pairs,
+            "order": _hash(preference["order"]),
+            "referenceAdapter": _hash_of_adapter(preference.get("referenceAdapter")),
+        }
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def _hash_of_adapter(folder):
+    return _hash_of_files([Path(folder, "adapter_model.safetensors")]) if folder else None
 
 
 def _texts(samples):

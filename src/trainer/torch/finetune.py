@@ -2,9 +2,7 @@
 
 import json
 import math
-import os
 import time
-import uuid
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -12,15 +10,22 @@ from pathlib import Path
 
 import torch
 import torch.distributed as dist
+from transformers import AutoConfig
 
 from checkpoints import job_hash, read_newest_checkpoint, write_checkpoint
-from models import Model, start_training, megabytes, new_adapter, stored_adapter, token_losses, trainable_parameters
+from loss_log import LossLog
+from models import (
+    Model, family_of, megabytes, new_adapter, start_training, stored_adapter, token_losses, trainable_parameters,
+)
 from optimization import Optimization, learning_rate
+from preferences import Pairs
 from protocol import JobError, Stopped, any_rank, read_lines, write_atomically
 from validation import SCORES_FILE, Validation
 from validation_loss import LOSS_FILE, ValidationLoss, stops_early, write_losses
 
 PARTS_AHEAD = 2
+# So many steps at the end have their rewards in the job's metrics, as a mean.
+LAST_STEPS = 50
 
 
 def finetune(job, reporter, device, sharding):
@@ -31,6 +36,15 @@ def finetune(job, reporter, device, sharding):
     samples, order = read_lines(job["samples"]), json.loads(Path(job["order"]).read_text())
     if len(order) < steps * batch_size:
         raise JobError(f"{job['order']}: holds {len(order)} samples, but {steps} steps of {batch_size} need more")
+    preference = job.get("preference")
+    # Zero where pairs alone are trained on.
+    sft_weight = preference["sftWeight"] if preference else 1
+    output = Path(job["output"])
+    job_id = job_hash(job, samples, order)
+    pairs = reference = None
+    if preference:
+        # Its model is gone before the one that is trained is there.
+        pairs, reference = compared_pairs(job, job_id, device, sharding, reporter)
 
     start = job.get("startAdapter")
     adapt = stored_adapter(start, trainable=True) if start else new_adapter(job["lora"], job["seed"])
@@ -38,10 +52,8 @@ def finetune(job, reporter, device, sharding):
     model = Model(job["model"], device, job.get("family"), *dtypes, adapt=adapt, sharding=sharding, image=job.get("image"))
     kept, whole = megabytes(model)
     reporter.note(f"this process keeps {kept:.3f} of {whole:.3f} MB of weights")
-    sequences = tokenized(samples, order[: steps * batch_size], model.family, job, reporter)
+    sequences = tokenized(samples, order[: steps * batch_size], model.family, job, reporter) if sft_weight else {}
 
-    output = Path(job["output"])
-    job_id = job_hash(job, samples, order)
     first, states, validated, curve = read_newest_checkpoint(output / "checkpoints", job_id, reporter.note)
     start_training(model, job["lora"]["dropout"], job["activationCheckpointing"])
     training = sharding.Training(model.scorer, trainable_parameters(model), Optimization(job), states, first)
@@ -89,7 +101,7 @@ def finetune(job, reporter, device, sharding):
         # Of the image, another part each time it is shown.
         return [replace(sequence, crop=f"{job['seed']}/augmentation/{draw}") for draw, sequence in zip(draws, drawn)]
 
-    batches = (batch_of(step) for step in range(first, steps))
+    batches = (batch_of(step) for step in range(first, steps if sft_weight else first))
     computed = (with_companion(part, batch, sharding) for batch in batches for part in parts_of(batch, job))
     prepared = ahead(computed, model.family.collate)
     started, tokens, loss = time.monotonic(), 0, math.nan
@@ -97,14 +109,21 @@ def finetune(job, reporter, device, sharding):
     while not is_last(step):
         rate = learning_rate(step, steps, job["learningRate"])
         torch.manual_seed(job["seed"] * 1_000_003 + step * world + rank)
-        loss, step_tokens = step_loss(training, prepared, batch_of(step), job, device)
+        loss, step_tokens, figures = 0.0, 0, {}
+        if sft_weight:
+            loss, step_tokens = step_loss(training, prepared, batch_of(step), job, device, sft_weight, closes=pairs is None)
+        if pairs:
+            figures, tokens_of_pairs = pairs.accumulate(training, model.family, step, reference, device)
+            figures |= {"sftLoss": loss / sft_weight} if sft_weight else {}
+            loss, step_tokens = loss + figures["preferenceLoss"], step_tokens + tokens_of_pairs
         if not math.isfinite(loss):
             raise JobError(f"finetune.learningRate: the loss is {loss} at step {step + 1}: training diverged. Lower it")
         norm = training.step(rate)
         tokens += step_tokens
         step += 1
         reporter.require_fence()
-        log.write({"step": step, "loss": loss, "learningRate": rate} | ({} if norm is None else {"gradientNorm": norm}))
+        record = {"step": step, "loss": loss, "learningRate": rate} | ({} if norm is None else {"gradientNorm": norm}) | figures
+        log.write(record)
         seconds = time.monotonic() - started
         reporter.progress(
             step,
@@ -131,6 +150,8 @@ def finetune(job, reporter, device, sharding):
         (output / "README.md").unlink(missing_ok=True)
     outputs = ["adapter_model.safetensors", "adapter_config.json", "loss.jsonl"]
     metrics = {"loss": loss, "steps": step, "resumedAtStep": first}
+    if pairs:
+        metrics |= mean_rewards(log.curve)
     best = validated.best or {"step": step}
     if validation:
         if rank == 0:
@@ -145,6 +166,25 @@ def finetune(job, reporter, device, sharding):
         keeps_best = validation_loss.settings["keepsBest"]
         metrics |= {"keptStep": best["step"], "validationLoss": min(losses)} if keeps_best else {"validationLoss": losses[-1]}
     return outputs, metrics
+
+
+def compared_pairs(job, job_id, device, sharding, reporter):
+    """The preference pairs of a job, and what their reference says of them."""
+    try:
+        config = AutoConfig.from_pretrained(job["model"], trust_remote_code=False)
+        family = family_of(job["model"], config, device, job.get("family"), job.get("image"))
+    except (OSError, ValueError) as error:
+        raise JobError(f"{job['model']}: {error}") from error
+    pairs = Pairs(job, lambda file, samples, used: tokenized(samples, used, family, job | {"samples": file}, reporter))
+    return pairs, pairs.reference(job, Path(job["output"]) / "checkpoints", job_id, device, sharding, reporter)
+
+
+def mean_rewards(curve):
+    """Of the last steps; only rank 0 has the curve."""
+    records = [json.loads(line) for line in curve[-LAST_STEPS:]]
+    if not records:
+        return {}
+    return {key: sum(one[key] for one in records) / len(records) for key in ("rewardMargin", "rewardAccuracy")}
 
 
 def validation_sequences(job, family, reporter):
@@ -239,16 +279,19 @@ def ahead(parts, collate):
             yield waiting.popleft().result()
 
 
-def step_loss(training, prepared, batch, job, device):
-    """Gradients of the loss of the whole batch. Returns that loss and the number of tokens."""
+def step_loss(training, prepared, batch, job, device, weight, closes):
+    """
+    Gradients of the loss of the whole batch, times a weight. Returns that loss and the number of tokens. `closes`: whether nothing
+    more is computed in this step.
+    """
     world = dist.get_world_size()
     parts = parts_of(batch, job)
     # What the learned tokens of each sample of this process weigh.
-    weights = parts_of(token_weights(batch, job.get("groupSize") or len(batch)), job)
+    weights = parts_of([weight * one for one in token_weights(batch, job.get("groupSize") or len(batch))], job)
     total, tokens = torch.zeros((), device=device), 0
     for number, part in enumerate(parts):
         inputs, labels = next(prepared)
-        with training.part(number + 1 == len(parts)):
+        with training.part(closes and number + 1 == len(parts)):
             losses, counted = token_losses(training.scorer, inputs, labels)
             sums = (losses * counted).sum(1)[: len(part)]
             loss = (sums * torch.tensor(weights[number], device=device)).sum()
@@ -259,40 +302,3 @@ def step_loss(training, prepared, batch, job, device):
     counts = torch.stack([total.double(), torch.tensor(tokens, dtype=torch.float64, device=device)])
     dist.all_reduce(counts)
     return counts[0].item(), int(counts[1])
-
-
-class LossLog:
-    """
-    loss.jsonl, which starts with the curve of the steps so far. It is a file of its own that takes the other's place, so that
-    another attempt's trainer, of another host say, can't write into it.
-    """
-
-    def __init__(self, file, curve, rank):
-        self.file, self.curve, self.stream = file, list(curve), None
-        if rank != 0:
-            return
-        file.parent.mkdir(parents=True, exist_ok=True)
-        temporary = file.with_name(f".{file.name}.{uuid.uuid4().hex[:12]}.tmp")
-        self.stream = open(temporary, "x", encoding="utf8")
-        self.stream.write("".join(curve))
-        self.flush()
-        os.replace(temporary, file)
-
-    def write(self, record):
-        if self.stream:
-            self.curve.append(f"{json.dumps(record)}\n")
-            self.stream.write(self.curve[-1])
-            self.stream.flush()
-
-    def flush(self):
-        if self.stream:
-            self.stream.flush()
-            os.fsync(self.stream.fileno())
-
-    def close(self):
-        """Raises RuntimeError when another trainer's log is there by now."""
-        if self.stream:
-            own = os.fstat(self.stream.fileno()).st_ino
-            self.stream.close()
-            if not self.file.exists() or self.file.stat().st_ino != own:
-                raise RuntimeError(f"{self.file}: another attempt's trainer has started meanwhile")
