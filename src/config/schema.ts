@@ -121,9 +121,9 @@ export const configSchema = z
     path: ['sharding'],
     message: 'requires trainer: torchrun; the TensorFlow trainer keeps the whole model on one GPU',
   })
-  .refine(({ trainer, finetune }) => trainer === 'tensorflow' || finetune.objective === 'sft', {
+  .refine(({ sharding, finetune }) => sharding !== 'deepspeed' || finetune.objective === 'sft', {
     path: ['finetune', 'objective'],
-    message: 'dpo and sft+dpo require trainer: tensorflow; trainer: torchrun has sft alone',
+    message: 'dpo and sft+dpo are not supported with sharding: deepspeed; fsdp is',
   })
   .refine(({ runsDirectory, refine }) => refine.review === undefined || !runsDirectory.startsWith('s3://'), {
     path: ['refine', 'review'],

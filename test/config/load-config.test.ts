@@ -139,8 +139,8 @@ describe('loadConfig', () => {
       'run.yaml:3: finetune.preference.labelSmoothing: must be less than 0.5',
     ],
     [
-      'trainer: torchrun\nfinetune: { objective: sft+dpo }\n',
-      'run.yaml:4: finetune.objective: dpo and sft+dpo require trainer: tensorflow; trainer: torchrun has sft alone',
+      'trainer: torchrun\nsharding: deepspeed\nfinetune: { objective: sft+dpo }\n',
+      'run.yaml:5: finetune.objective: dpo and sft+dpo are not supported with sharding: deepspeed; fsdp is',
     ],
     [
       'evaluate: { benchmarks: [{ benchmark: seed-bench, file: a, answers: generated }] }\n',
