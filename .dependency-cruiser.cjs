@@ -8,6 +8,7 @@ const registries = [
   '^src/evaluation/benchmarks/index\\.ts$',
   '^src/datasets/train-datasets\\.ts$',
   '^src/datasets/descriptions/index\\.ts$',
+  '^src/tracking/trackers\\.ts$',
 ];
 
 module.exports = {
@@ -74,6 +75,12 @@ module.exports = {
       severity: 'error',
       from: { path: src('serving') },
       to: oursExcept(src('core', 'config', 'model', 'datasets', 'trainer', 'report', 'serving')),
+    },
+    {
+      name: 'tracking-stands-alone',
+      severity: 'error',
+      from: { path: src('tracking') },
+      to: oursExcept(src('core', 'tracking')),
     },
     {
       name: 'libraries-know-no-temporal',

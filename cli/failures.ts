@@ -12,6 +12,7 @@ import { InputError } from '../src/core/input-error.ts';
 import { valueIn } from '../src/core/records.ts';
 import { StorageError } from '../src/core/write-file.ts';
 import { TeacherError } from '../src/teacher/teacher-error.ts';
+import { TrackerError } from '../src/tracking/tracker.ts';
 import { TrainerError } from '../src/trainer/supervisor/trainer-error.ts';
 import { ServerUnreachable } from '../workers/connection.ts';
 import { WorkerSilent } from './temporal-client.ts';
@@ -84,7 +85,8 @@ export function describeFailure(error: unknown): { message: string; exitCode: nu
   }
   // A full disk, a folder that may not be written.
   if (cause instanceof StorageError) return { message: cause.message, exitCode: exitCodes.failed };
-  if (cause instanceof TeacherError) return { message: cause.message, exitCode: exitCodes.failed };
+  if (cause instanceof TeacherError || cause instanceof TrackerError)
+    return { message: cause.message, exitCode: exitCodes.failed };
   if (cause instanceof CancelledFailure)
     return { message: 'The workflow was cancelled.', exitCode: exitCodes.interrupted };
   if (cause instanceof ApplicationFailure)

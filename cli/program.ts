@@ -29,6 +29,7 @@ import { addSteerCommands } from './steer-commands.ts';
 import { addStepCommands } from './step-commands.ts';
 import { addTeacherCommands } from './teacher-commands.ts';
 import { addTemporalCommand } from './temporal-command.ts';
+import { addTrackCommand } from './track-command.ts';
 
 /** Options that had another name before → their names now. */
 const renamedOptions: Readonly<Record<string, string>> = {
@@ -68,6 +69,7 @@ export function createProgram(signal: AbortSignal): Command {
   addReportRunsCommand(program);
   addPullCommand(program, signal);
   addPruneCommand(program, signal);
+  addTrackCommand(program, signal);
   addHubCommands(program, signal);
   addPromptCommands(program, signal);
   addModelCommands(program);

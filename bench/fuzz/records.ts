@@ -18,6 +18,7 @@ import { readQuestionScores, readScores } from '../../src/evaluation/evaluation-
 import { freezeConfig, readFrozenConfig } from '../../src/round/frozen-config.ts';
 import { readDecisionFile } from '../../src/round/gate/results.ts';
 import { generationPromptFile, promptFile } from '../../src/round/prompt-file.ts';
+import { readTrackingState } from '../../src/round/tracking/track.ts';
 import { readAllCalls, readCallLog } from '../../src/teacher/call-log.ts';
 import { readLedger } from '../../src/teacher/ledger.ts';
 import { fenceName, runningTrainer } from '../../src/trainer/supervisor/fence.ts';
@@ -145,6 +146,10 @@ const files: Record<string, { example: unknown; read(root: string): Promise<unkn
       files: { 'a.safetensors': { sha256: 'a'.repeat(64), size: 5 } },
     },
     read: (root) => readPruned(join(root, 'round-0', 'merged')),
+  },
+  'tracking.json': {
+    example: { schemaVersion: 1, tracker: 'wandb  loops', ids: { run: 'x' }, sent: { 0: 'x' } },
+    read: (root) => readTrackingState(root, 'wandb  loops'),
   },
   'ledger/a.jsonl': {
     example: [

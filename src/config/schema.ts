@@ -12,6 +12,7 @@ import { questionTypesSchema } from './question-types-schema.ts';
 import { retentionSchema } from './retention-schema.ts';
 import { refineSchema, samplingSchema, verifySchema } from './sample-schemas.ts';
 import { teacherSchema } from './teacher-schema.ts';
+import { trackingSchema } from './tracking-schema.ts';
 import { notifySchema, temporalSchema } from './workflow-schemas.ts';
 
 /**
@@ -95,6 +96,11 @@ export const configSchema = z
     stop: stopSchema.prefault({}),
     temporal: temporalSchema.prefault({}),
     notify: notifySchema.prefault({}),
+    tracking: trackingSchema
+      .optional()
+      .describe(
+        'A tracker of experiments that gets the figures of each finished round (docs/tracking.md). Default: none.',
+      ),
     retention: retentionSchema
       .optional()
       .describe(

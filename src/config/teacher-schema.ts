@@ -46,7 +46,7 @@ const imagesSchema = z
   })
   .describe('How images are sent, by attachImage, data.descriptions.source: image and describe-images.');
 
-function hasNoPassword(address: string): boolean {
+export function hasNoPassword(address: string): boolean {
   if (!URL.canParse(address)) return true;
   const { username, password } = new URL(address);
   return username === '' && password === '';

@@ -134,13 +134,14 @@ export function requireTeacherAccess(
   access: Access,
   address: string,
   place = { file: 'config', field: 'teacher.baseUrl' },
+  what = 'prompts',
 ): void {
   if (access === undefined) return;
   const url = new URL(address);
   if (isOnThisMachine(url) || reaches(access.secrets, url)) return;
   throw new InputError({
     ...place,
-    problem: `this worker may not send prompts to ${url.host}`,
+    problem: `this worker may not send ${what} to ${url.host}`,
     remedy: listIt('secrets'),
   });
 }

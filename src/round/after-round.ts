@@ -2,23 +2,29 @@
 import { withoutSecrets } from '../core/without-secrets.ts';
 import { prune } from './retention/prune.ts';
 import type { StepContext } from './step-context.ts';
+import { track } from './tracking/track.ts';
 
-/** Longest for a prune: a run does not wait for a disk that hangs. */
-const pruneMilliseconds = 300_000;
+/** Longest for each: a run waits for no server or disk that hangs. */
+const longest = { tracking: 120_000, prune: 300_000 };
 
 /**
- * Removes what the run does not keep, for its owner. What fails is written to the log, and made up for after the next round.
+ * Tells the tracker, and removes what the run does not keep, for its owner. What fails is written to the log, and made up for
+ * after the next round.
  */
 export async function afterRound(context: StepContext): Promise<void> {
-  const { config, signal } = context;
-  if (config.retention === undefined) return;
-  const limited = AbortSignal.any([signal, AbortSignal.timeout(pruneMilliseconds)]);
-  await logged(context, 'prune', () => prune({ ...context, signal: limited }));
+  const { tracking, retention } = context.config;
+  if (tracking !== undefined) await logged(context, 'tracking', track);
+  if (retention !== undefined) await logged(context, 'prune', prune);
 }
 
-async function logged({ run, round, signal }: StepContext, what: string, work: () => Promise<unknown>): Promise<void> {
+async function logged(
+  context: StepContext,
+  what: keyof typeof longest,
+  work: (context: StepContext) => Promise<unknown>,
+): Promise<void> {
+  const { run, round, signal } = context;
   try {
-    await work();
+    await work({ ...context, signal: AbortSignal.any([signal, AbortSignal.timeout(longest[what])]) });
   } catch (error) {
     signal.throwIfAborted();
     const problem = withoutSecrets(error instanceof Error ? error.message : String(error));

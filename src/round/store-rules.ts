@@ -13,6 +13,9 @@ export const extractedImagesName = 'benchmark-images';
 /** The logs of what the teacher was asked to judge, which all rounds share. */
 export const judgeCallsName = 'judge_calls';
 
+/** What a tracker of files writes, in the run's folder. */
+export const trackerFolder = 'tracking';
+
 /** What the server of `teacher.serve` leaves: job, log and fence. */
 export const teacherServerName = 'teacher-server';
 
@@ -42,7 +45,8 @@ export const storeRules: RunRules = {
     // Folders of a round are steps'; what a step publishes beside them belongs to that step.
     return third === undefined && !published.some((name) => name.replace('<k>', round) === second);
   },
-  isReadBySteps: (path) => !path.startsWith(`${versionsFolder}/objects/`) && path !== 'report.html',
+  isReadBySteps: (path) =>
+    !path.startsWith(`${versionsFolder}/objects/`) && !path.startsWith(`${trackerFolder}/`) && path !== 'report.html',
   syncedFolders: [ledgerFolderName],
 };
 

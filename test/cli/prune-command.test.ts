@@ -1,4 +1,4 @@
-/** `dataengine prune`, typed as the pages have them. */
+/** `dataengine prune` and `dataengine track`, typed as the pages have them. */
 import { cp, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, expect, test, vi } from 'vitest';
@@ -69,4 +69,15 @@ test('what is no run is refused, and nothing is made of it', async () => {
   const folder = await temporaryFolder();
   await expect(printedBy('prune', folder)).rejects.toThrow(/config\.json/);
   await expect(printedBy('prune', join(folder, 'nothing.yaml'))).rejects.toThrow(/nothing\.yaml/);
+});
+
+test('figures are sent to the tracker of the config, once; without one the error says where it goes', async () => {
+  const folder = await folderWithRun();
+  const run = join(folder, 'runs', 'nightly');
+  await expect(printedBy('track', run)).rejects.toThrow(/tracking: is missing, so there is no tracker/);
+  const file = join(run, 'config.json');
+  const config = JSON.parse(await readFile(file, 'utf8'));
+  await writeFile(file, JSON.stringify({ ...config, tracking: { to: 'wandb', project: 'loops' } }));
+  expect(await printedBy('track', run)).toBe(`${join(run, 'tracking')}: rounds 0, 1, 2\n`);
+  expect(await printedBy('track', run)).toBe(`${join(run, 'tracking')}: nothing new\n`);
 });

@@ -34,6 +34,9 @@ const notPaths = [
   'temporal.taskQueues.gpu',
   'temporal.taskQueues.teacher',
   'notify.webhookVariable', // requireWebhookAccess checks it
+  'tracking.baseUrl', // mayReceiveSecret and requireTeacherAccess check it
+  'tracking.project', // its schema allows no slash
+  'tracking.apiKeyVariable', // mayReceiveSecret checks it
 ];
 
 test('every text of a config is a path with a place, or was looked at', () => {

@@ -61,6 +61,7 @@ export const elsewhere: Record<string, string> = {
   'dataengine merge --config configs/demo.yaml --round 1': 'test/round/retention/prune.test.ts',
   'dataengine prune runs/nightly --dry-run': 'test/cli/prune-command.test.ts',
   'dataengine prune runs/nightly': 'test/cli/prune-command.test.ts',
+  'dataengine track runs/nightly': 'test/cli/prune-command.test.ts',
   'dataengine schedule prune pruning --config configs/demo.yaml --run nightly --cron "0 12 * * *"':
     'test/workflows/prune.test.ts',
   'npx dataengine temporal workflow start --type dataEnginePrune --task-queue data-engine --workflow-id prune-nightly --input \'{"config":"configs/demo.yaml","run":"nightly","dryRun":true}\'':
