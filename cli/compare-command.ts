@@ -1,7 +1,8 @@
+import { stripVTControlCharacters } from 'node:util';
 import type { Command } from 'commander';
 import type { Comparison } from '../src/evaluation/compare-models.ts';
 import { integer } from './options.ts';
-import { tell } from './say.ts';
+import { tell, worded } from './say.ts';
 import { textTable } from './text-table.ts';
 
 interface CompareOptions {
@@ -27,12 +28,16 @@ export function addCompareCommand(program: Command): void {
       const { compareEvaluations } = await import('../src/evaluation/compare-models.ts');
       const comparisons = await compareEvaluations(first, second, { samples, seed });
       if (json) process.stdout.write(`${JSON.stringify(comparisons)}\n`);
-      else tell(formatComparisons(comparisons));
+      else tell(formatComparisons(comparisons, process.stdout.isTTY ? process.stdout.columns : undefined));
     });
 }
 
-/** The comparisons as a table for a terminal; scores and differences in percent. */
-function formatComparisons(comparisons: readonly Comparison[]): string {
+/**
+ * The comparisons as a table for a terminal, or in sentences where it has too few columns; scores and differences in percent.
+ *
+ * @param columns of the terminal; undefined: it has no end
+ */
+export function formatComparisons(comparisons: readonly Comparison[], columns: number | undefined): string {
   const head = [
     'set',
     'measure',
@@ -50,7 +55,7 @@ function formatComparisons(comparisons: readonly Comparison[]): string {
     const { value, low, high } = difference;
     return [
       set,
-      measure,
+      worded(measure),
       count,
       percent(first),
       percent(second),
@@ -64,12 +69,12 @@ function formatComparisons(comparisons: readonly Comparison[]): string {
   const leftOut = comparisons.filter((comparison) => comparison.leftOut > 0);
   const notes = leftOut.map(
     ({ set, measure, leftOut }) =>
-      `${set}, ${measure}: ${leftOut} questions that only one evaluation has are left out.`,
+      `${set}, ${worded(measure)}: ${leftOut} questions that only one evaluation has are left out.`,
   );
   const byImage = comparisons.filter(({ images }) => images !== undefined);
   const byImageNotes = byImage.map(
     ({ set, measure, count, images }) =>
-      `${set}, ${measure}: ${count} questions about ${images} images; interval and p are by image.`,
+      `${set}, ${worded(measure)}: ${count} questions about ${images} images; interval and p are by image.`,
   );
   const otherwise = new Set(comparisons.flatMap(({ set, rankedOtherwise }) => (rankedOtherwise ? [set] : [])));
   const rankingNotes = [...otherwise].map(
@@ -80,8 +85,24 @@ function formatComparisons(comparisons: readonly Comparison[]): string {
   const scoringNotes = [...rescored].map(
     (set) => `${set}: the two sides were scored by different programs or measures.`,
   );
-  const table = textTable(head, rows, { textColumns: 2, compact: true });
-  return [table, ...notes, ...byImageNotes, ...rankingNotes, ...scoringNotes].join('\n');
+  const table = textTable(head, rows, { textColumns: 2, compact: true, columns: Number.POSITIVE_INFINITY });
+  const width = stripVTControlCharacters(table).indexOf('\n');
+  const figures = columns === undefined || width <= columns ? table : comparisons.map(inSentences).join('\n');
+  return [figures, ...notes, ...byImageNotes, ...rankingNotes, ...scoringNotes].join('\n');
+}
+
+/** For a terminal that the table is too wide for. */
+function inSentences(comparison: Comparison): string {
+  const { set, measure, count, first, second, difference, onlyFirst, onlySecond, pValue, adjustedPValue } = comparison;
+  const { value, low, high } = difference;
+  const p = [`p ${formatP(pValue)}`, ...(adjustedPValue === undefined ? [] : [`by Holm ${formatP(adjustedPValue)}`])];
+  return [
+    `${set}, ${worded(measure)}, ${count} questions`,
+    `  ${percent(first)} % and ${percent(second)} %: ${signed(value)} points (95 % CI ${signed(low)} to ${signed(high)}), ${p.join(', ')}`,
+    ...(onlyFirst === undefined
+      ? []
+      : [`  right in the first alone: ${onlyFirst}; in the second alone: ${onlySecond}`]),
+  ].join('\n');
 }
 
 function formatP(pValue: number | undefined): string {

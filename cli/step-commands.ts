@@ -11,7 +11,7 @@ import { interruptible } from './failures.ts';
 import { addConfigOptions, type ConfigOptions, integer, loadNamedConfig, ownConfig } from './options.ts';
 import { addTakeoverOption, ownRun, type TakeoverOption } from './own-run.ts';
 import { createProgressDisplay } from './progress-display.ts';
-import { tell } from './say.ts';
+import { tell, worded } from './say.ts';
 
 type Step = (context: StepContext) => Promise<StepOutcome>;
 
@@ -121,14 +121,9 @@ export function describeOutcome(
 ): string {
   const time = reused ? 'was already done from the same inputs' : `done in ${formatSeconds(seconds)}`;
   const known = Object.entries(results).filter(([, value]) => value !== undefined);
-  const lines = known.map(([key, value]) => `  ${wordsOf(key)}: ${describeValue(value)}`);
+  const lines = known.map(([key, value]) => `  ${worded(key)}: ${describeValue(value)}`);
   if (cost !== undefined && currency !== undefined) lines.push(`  cost: ${cost.toFixed(2)} ${currency}`);
   return [`${name} ${time}`, ...lines].join('\n');
-}
-
-/** `multiple choice` of `multipleChoice`. */
-function wordsOf(name: string): string {
-  return name.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
 }
 
 function describeValue(value: unknown): string {

@@ -57,14 +57,14 @@ async function printEstimate(options: ConfigOptions & { round: number }, signal:
     return [round === 0 ? undefined : await estimateRound(context), await estimateOtherRequests(context)] as const;
   });
   const { findTeacher } = await import('../src/teacher/providers/index.ts');
-  const isFree = !findTeacher(config.teacher, extensions.teacherProviders).provider.isPaid;
+  const { provider } = findTeacher(config.teacher, extensions.teacherProviders);
+  const isFree = !provider.isPaid;
+  const name = provider.author ?? config.teacher.model;
   const currency = estimate?.currency ?? (isFree ? undefined : await currencyOf(config.teacher));
   const lines = [
-    ...(estimate === undefined ? [] : describeSamples(config, round, estimate, { isFree })),
+    ...(estimate === undefined ? [] : describeSamples(config, round, estimate, { isFree, name })),
     ...others.map((other) => describeOther(round, other, currency)),
-    ...(estimate === undefined && others.length === 0
-      ? [`round ${round}: no requests to ${config.teacher.model}`]
-      : []),
+    ...(estimate === undefined && others.length === 0 ? [`round ${round}: no requests to ${name}`] : []),
   ];
   tell(lines.join('\n'));
 }
@@ -78,12 +78,12 @@ function describeSamples(
   { teacher }: Config,
   round: number,
   estimate: RoundEstimate,
-  { isFree }: { isFree: boolean },
+  { isFree, name }: { isFree: boolean; name: string },
 ): string[] {
   const { requests, promptTokens, completionTokens, cost, maximumCost, seconds, currency, spent, toppedUp } = estimate;
   const money = (amount: number) => `${amount.toFixed(2)} ${currency}`;
   return [
-    `round ${round}: ${requests} requests to ${teacher.model} (${teacher.mode})`,
+    `round ${round}: ${requests} requests to ${name} (${teacher.mode})`,
     `  prompt tokens:  ${promptTokens}`,
     `  answer tokens:  ${completionTokens}`,
     currency === undefined

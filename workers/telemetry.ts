@@ -4,6 +4,7 @@
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http';
 import { Resource } from '@opentelemetry/resources';
 import { BasicTracerProvider, BatchSpanProcessor } from '@opentelemetry/sdk-trace-base';
+import { ApplicationFailure } from '@temporalio/common';
 import { OpenTelemetryPlugin } from '@temporalio/interceptors-opentelemetry';
 import { DefaultLogger, type LogEntry, Runtime } from '@temporalio/worker';
 import type { LogFormat } from './worker-flags.ts';
@@ -22,7 +23,9 @@ const stepSecondsBuckets = { dataengine_step_seconds: [1, 5, 15, 60, 300, 900, 3
 export function installTelemetry({ logFormat = 'text', metricsAddress }: TelemetryOptions): void {
   Runtime.install({
     // Standard output is for results.
-    logger: new DefaultLogger('INFO', (entry) => void process.stderr.write(logLine(logFormat, entry))),
+    logger: new DefaultLogger('INFO', (entry) => {
+      if (!isListOfModules(entry)) process.stderr.write(logLine(logFormat, entry));
+    }),
     // `runUntilSignal` handles signals.
     shutdownSignals: [],
     telemetryOptions: {
@@ -33,6 +36,11 @@ export function installTelemetry({ logFormat = 'text', metricsAddress }: Telemet
           : { prometheus: { bindAddress: metricsAddress, histogramBucketOverrides: stepSecondsBuckets } },
     },
   });
+}
+
+/** Whether an entry is webpack's list of what it put into the bundle of the workflows; the next one says that there is a bundle. */
+function isListOfModules({ level, message }: LogEntry): boolean {
+  return level === 'INFO' && /^asset workflow-bundle-.*\bwebpack \S+ compiled successfully/s.test(message);
 }
 
 /** An entry as a line. In JSON, what it is about (workflow, activity, run, round) stands beside time, level and message. */
@@ -48,9 +56,13 @@ function plain(_key: string, value: unknown): unknown {
   return typeof value === 'bigint' ? String(value) : value;
 }
 
-/** With all causes: the outermost error of a workflow says only that an activity failed, and has no stack. */
+/**
+ * With all causes: the outermost error of a workflow says only that an activity failed, and has no stack. Wrong input has none
+ * either: its message says what is wrong, and where.
+ */
 function wordsOf(error: Error, depth = 0): string {
-  const own = error.stack || `${error.name}: ${error.message}`;
+  const type = error instanceof ApplicationFailure ? (error.type ?? error.name) : error.name;
+  const own = type === 'InputError' || !error.stack ? `${type}: ${error.message}` : error.stack;
   return error.cause instanceof Error && depth < 10 ? `${own}\ncaused by ${wordsOf(error.cause, depth + 1)}` : own;
 }
 

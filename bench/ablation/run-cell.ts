@@ -76,9 +76,12 @@ export async function configOf(
 }
 
 /** The test questions without their images: what the model knows of answers alone. */
-function blindQuestions({ data: { test } }: Config): Config['evaluate']['benchmarks'][number] {
+function blindQuestions({ data: { test, images } }: Config): Config['evaluate']['benchmarks'][number] {
   if (test === undefined) throw new Error('the experiment needs test questions');
-  return { benchmark: 'aokvqa', name: blindName, file: test.file, blind: true, prompt: 'training' };
+  return {
+    ...{ benchmark: 'aokvqa', name: blindName, file: test.file, images: images.test ?? images.validation },
+    ...{ blind: true, prompt: 'training' },
+  };
 }
 
 const blindName = 'blind';

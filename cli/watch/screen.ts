@@ -37,7 +37,8 @@ export function renderRun(view: RunView, options: { color: boolean; columns: num
   const { workflowId, status, progress, rounds, steps, activities, generation, unattended } = view;
   const lines: string[] = [];
   const step = progress?.step ?? steps.at(-1)?.name ?? '';
-  const where = progress?.rounds === undefined ? '' : `  round ${progress.round} of ${progress.rounds}, ${step}`;
+  const where =
+    progress?.rounds === undefined ? '' : `  round ${progress.round} of ${progress.rounds}${step && `, ${step}`}`;
   const say = (text: string, paint = (plain: string) => plain, indent = 2) =>
     void lines.push(...wrapped(text, options.columns, indent).split('\n').map(paint));
   lines.push(`${color.bold(workflowId)}  ${status.toLowerCase()}${where}`);

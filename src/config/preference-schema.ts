@@ -2,10 +2,19 @@ import { z } from 'zod';
 
 /** What a round's finetune learns from. */
 export const objectives = ['sft', 'dpo', 'sft+dpo'] as const;
+const pairSources = ['ownChoices', 'counterfactual'] as const;
 const references = ['previousRound', 'adapterOff'] as const;
 
 /** How preference pairs are learned from. */
 export const preferenceSchema = z.strictObject({
+  sources: z
+    .array(z.enum(pairSources))
+    .min(1)
+    .refine((sources) => new Set(sources).size === sources.length, 'names a source twice')
+    .default(['ownChoices'])
+    .describe(
+      'What the wrong answer of a pair is. ownChoices: the one that the last good model chose. counterfactual: the one that is right for another image of the round, about which the same question is asked.',
+    ),
   beta: z
     .number()
     .positive()
@@ -37,7 +46,7 @@ export const preferenceSchema = z.strictObject({
   batchSize: z.int().positive().default(8).describe('Pairs per step, beside the samples of sft+dpo.'),
 });
 
-type Preference = z.output<typeof preferenceSchema>;
+export type Preference = z.output<typeof preferenceSchema>;
 
 /** How the pairs of a config are learned from; undefined where it has none. */
 export function preferenceOf({

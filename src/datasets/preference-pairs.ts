@@ -1,6 +1,6 @@
 /**
- * Preference pairs: the right answer to a question, and the wrong one that a model gave. A round's are made of its generated
- * samples alone. The evaluation's bad cases would be pairs too, but their images and questions must not be trained on
+ * Preference pairs: the right answer to a question, and a wrong one: the one that a model gave, or the one that is right for
+ * another image. A round's are made of its generated samples alone. The evaluation's bad cases would be pairs too, but their images and questions must not be trained on
  * (`src/generation/leaks.ts`): a model that has seen them can't be measured by them any more.
  */
 import { z } from 'zod';
@@ -16,8 +16,10 @@ export const preferencePairSchema = z.strictObject({
   question: z.string(),
   choices: z.array(z.string()),
   correct_choice_idx: z.int().nonnegative(),
-  /** The choice that the model found likeliest. */
+  /** The choice that the model found likeliest, or the right one for `other_image_id`. */
   rejected_choice_idx: z.int().nonnegative(),
+  /** Of a counterfactual pair: the image of another sample with the same question. */
+  other_image_id: imageIdSchema.optional(),
 });
 export type PreferencePair = z.output<typeof preferencePairSchema>;
 
@@ -61,6 +63,38 @@ export function preferencePairs(samples: readonly EngineSample[], ranked: readon
     return [{ image_id, question_type, question, choices, correct_choice_idx, rejected_choice_idx }];
   });
 }
+
+/**
+ * The counterfactual pairs of samples, in their order: a sample's right choice, and the first of its other choices that is the
+ * right answer to the same question about another image. Who answers without looking at the image can't tell the two apart, as in
+ * NaturalBench (https://arxiv.org/abs/2410.14669). Questions and choices are the same where only case and white space differ.
+ */
+export function counterfactualPairs(samples: readonly EngineSample[]): PreferencePair[] {
+  const imagesOf = new Map<string, ImageId[]>();
+  for (const sample of samples) {
+    const right = rightChoice(sample);
+    if (right === undefined) continue;
+    const key = answerKey(sample.question, right);
+    imagesOf.set(key, [...(imagesOf.get(key) ?? []), sample.image_id]);
+  }
+  return samples.flatMap(({ image_id, question_type, question, choices, correct_choice_idx }): PreferencePair[] => {
+    if (correct_choice_idx === undefined) return [];
+    for (const [rejected_choice_idx, choice] of choices.entries()) {
+      if (rejected_choice_idx === correct_choice_idx) continue;
+      const other_image_id = imagesOf.get(answerKey(question, choice))?.find((other) => other !== image_id);
+      if (other_image_id === undefined) continue;
+      return [{ image_id, question_type, question, choices, correct_choice_idx, rejected_choice_idx, other_image_id }];
+    }
+    return [];
+  });
+}
+
+function rightChoice({ choices, correct_choice_idx }: EngineSample): string | undefined {
+  return correct_choice_idx === undefined ? undefined : choices[correct_choice_idx];
+}
+
+const answerKey = (...texts: string[]) =>
+  JSON.stringify(texts.map((text) => text.trim().toLowerCase().replace(/\s+/g, ' ')));
 
 const keyOf = ({ image_id, question, choices }: Pick<RankedSample, 'image_id' | 'question' | 'choices'>) =>
   JSON.stringify([image_id, question, choices]);

@@ -1,6 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import type { EngineSample } from '../../src/datasets/engine-data.ts';
-import { pairOrder, preferencePairs, preferenceSample } from '../../src/datasets/preference-pairs.ts';
+import {
+  counterfactualPairs,
+  pairOrder,
+  preferencePairs,
+  preferenceSample,
+} from '../../src/datasets/preference-pairs.ts';
 
 const sampleOf = (image_id: number, changes: Partial<EngineSample> = {}): EngineSample => ({
   image_id,
@@ -48,6 +53,36 @@ describe('the pairs of samples', () => {
     expect(preferencePairs([corrected], ranked)[0]).toMatchObject({ correct_choice_idx: 0, rejected_choice_idx: 2 });
     expect(preferencePairs([{ ...wrong, correct_choice_idx: 2 }], ranked)).toEqual([]);
     expect(preferencePairs([{ ...wrong, question: 'Which color?' }], ranked)).toEqual([]);
+  });
+});
+
+describe('the counterfactual pairs of samples', () => {
+  test('reject the choice that is right for another image with the same question', () => {
+    const [green, blue] = [sampleOf(1), sampleOf(2, { correct_choice_idx: 2 })];
+    expect(counterfactualPairs([green, blue])).toEqual([
+      {
+        ...{ image_id: 1, question_type: 'color', question: 'What color is it?', choices: ['red', 'green', 'blue'] },
+        ...{ correct_choice_idx: 1, rejected_choice_idx: 2, other_image_id: 2 },
+      },
+      expect.objectContaining({ image_id: 2, correct_choice_idx: 2, rejected_choice_idx: 1, other_image_id: 1 }),
+    ]);
+  });
+
+  test('go by words: case, white space and the order of choices count for nothing', () => {
+    const other = sampleOf(2, { question: 'what color  is it? ', choices: ['Red', 'White'], correct_choice_idx: 0 });
+    expect(counterfactualPairs([sampleOf(1), other])).toEqual([
+      expect.objectContaining({ image_id: 1, rejected_choice_idx: 0, other_image_id: 2 }),
+    ]);
+  });
+
+  test('are none for another question, the same answer, the same image, and short answers', () => {
+    const others = [
+      sampleOf(2, { question: 'What color is the bus?', correct_choice_idx: 2 }),
+      sampleOf(3),
+      sampleOf(1, { correct_choice_idx: 0 }),
+      sampleOf(4, { choices: [], correct_choice_idx: undefined, direct_answers: ['blue'] }),
+    ];
+    for (const other of others) expect(counterfactualPairs([sampleOf(1), other])).toEqual([]);
   });
 });
 

@@ -4,10 +4,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
+import { preferenceSchema } from '../../src/config/preference-schema.ts';
 import { readManifest } from '../../src/core/manifest.ts';
 import { readJson, readJsonLines } from '../../src/core/read-json.ts';
 import { readEngineData } from '../../src/datasets/engine-data.ts';
-import { preferencePairSchema, preferenceSampleSchema } from '../../src/datasets/preference-pairs.ts';
+import {
+  counterfactualPairs,
+  preferencePairSchema,
+  preferenceSampleSchema,
+} from '../../src/datasets/preference-pairs.ts';
 import { append } from '../../src/round/append/append.ts';
 import { classify } from '../../src/round/classify/classify.ts';
 import { embed } from '../../src/round/embed/embed.ts';
@@ -87,6 +92,51 @@ describe('the pairs of a round', () => {
   test('show images of the pool alone: none of validation or test questions', async () => {
     const requested = new Set((await readSampledRequests(inStep('sample'))).map(({ image_id }) => image_id));
     for (const { image_id } of await pairsIn()) expect(requested.has(image_id)).toBe(true);
+  });
+});
+
+describe('counterfactual pairs', () => {
+  const withSources = (sources: ('ownChoices' | 'counterfactual')[]): StepContext => ({
+    ...context,
+    config: {
+      ...context.config,
+      finetune: {
+        ...context.config.finetune,
+        preference: preferenceSchema.parse({ beta: 0.2, batchSize: 3, sources }),
+      },
+    },
+  });
+  afterAll(async () => void (await append(context)));
+
+  test('stand after the pairs of the model, and none is there twice', async () => {
+    const own = await pairsIn();
+    await append(withSources(['ownChoices', 'counterfactual']));
+    const all = await pairsIn();
+    expect(all.slice(0, own.length)).toEqual(own);
+    expect(all.length).toBeGreaterThan(own.length);
+    const others = all.slice(own.length);
+    for (const { other_image_id } of others) expect(other_image_id).toBeDefined();
+    const keys = all.map(({ image_id, question, rejected_choice_idx }) =>
+      JSON.stringify([image_id, question, rejected_choice_idx]),
+    );
+    expect(new Set(keys).size).toBe(keys.length);
+  });
+
+  test('alone need no answers of the model: the round has no step select', async () => {
+    const alone = withSources(['counterfactual']);
+    expect(selects(alone.config)).toBe(false);
+    await append(alone);
+    const samples = await readEngineData(inStep('refine', 'DataEngine_round1_data.json'));
+    const pairs = await pairsIn();
+    expect(pairs).toEqual(counterfactualPairs(samples));
+    for (const { choices, rejected_choice_idx, question, other_image_id } of pairs) {
+      const rightThere = samples.filter(
+        (sample) => sample.image_id === other_image_id && sample.question.toLowerCase() === question.toLowerCase(),
+      );
+      expect(rightThere.map((sample) => sample.choices[sample.correct_choice_idx as number])).toContain(
+        choices[rejected_choice_idx],
+      );
+    }
   });
 });
 

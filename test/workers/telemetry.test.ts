@@ -8,9 +8,11 @@ import { delimiter, join } from 'node:path';
 import { TestWorkflowEnvironment } from '@temporalio/testing';
 import { Worker } from '@temporalio/worker';
 import { expect, onTestFinished, test, vi } from 'vitest';
+import { toActivityFailure } from '../../activities/errors.ts';
 import { createGpuActivities } from '../../activities/gpu.ts';
 import { temporalExecutable } from '../../demo/command/temporal-server.ts';
 import { freePorts } from '../../src/core/free-ports.ts';
+import { InputError } from '../../src/core/input-error.ts';
 import { typescriptTrainer } from '../../src/trainer/supervisor/trainer-command.ts';
 import { watchGpuMemory } from '../../workers/gpu-memory.ts';
 import { serveHealth } from '../../workers/health.ts';
@@ -124,4 +126,13 @@ test('a line about a failed workflow has its error and the causes, which alone h
   const line = logLine('text', { level: 'WARN', timestampNanos: 0n, message: 'Workflow failed', meta: { error } });
   expect(line).toContain('Error: Activity task failed');
   expect(line).toContain('caused by Error: the disk is full');
+});
+
+test('wrong input is logged without a stack, also where a workflow failed of it', () => {
+  const wrong = new InputError({ file: 'a.yaml', field: 'run', problem: 'is no name', remedy: 'Give a name' });
+  const failure = toActivityFailure(wrong) as Error;
+  const error = Object.assign(new Error('Activity task failed', { cause: failure }), { stack: '' });
+  const line = logLine('text', { level: 'WARN', timestampNanos: 0n, message: 'Workflow failed', meta: { error } });
+  expect(line).toContain('caused by InputError: a.yaml: run: is no name. Give a name"');
+  expect(line).not.toContain('    at ');
 });

@@ -14,7 +14,7 @@ import { outcomeOf, type StepContext } from '../step-context.ts';
 import { stepDirectory } from '../step-directory.ts';
 import { paidPrice, teacherName } from '../teacher.ts';
 import { engineDataFile } from './generated-data.ts';
-import { hashOfChoices, pairsFile, pairsOf } from './pairs.ts';
+import { inputsOfPairs, pairsFile, pairsOf } from './pairs.ts';
 import { type AppendOutcome, readVersionId, reviewFile, versionFile } from './results.ts';
 
 /**
@@ -37,7 +37,7 @@ export async function append(context: StepContext): Promise<AppendOutcome> {
   const all = await kept.read();
   const review = await reviewOf(context, all);
   const undecided = config.refine.review === 'manual' ? review?.counts.undecided : 0;
-  const prefers = preferenceOf(config.finetune) !== undefined;
+  const preference = preferenceOf(config.finetune);
   const isAllRejected = review?.counts.rejected === all.length;
   if (undecided || isAllRejected) return { seconds: 0, reused: false, version: '', samplesAdded: 0, undecided };
   const done = await runStepOnce({
@@ -52,7 +52,7 @@ export async function append(context: StepContext): Promise<AppendOutcome> {
       seed: config.seed,
       round,
       ...(review && { review: review.decisions }),
-      ...(prefers && { choices: await hashOfChoices(context) }),
+      ...(preference && (await inputsOfPairs(context, preference))),
     },
     work: async () => {
       const samples = review === undefined ? all : await review.apply();
@@ -72,8 +72,8 @@ export async function append(context: StepContext): Promise<AppendOutcome> {
       await writeJson(join(directory, versionFile), version);
       const outputs = [published, versionFile, ...(review ? [reviewFile] : [])];
       const metrics = { samples: samples.length };
-      if (!prefers) return { outputs, metrics };
-      const pairs = await pairsOf(context, samples);
+      if (preference === undefined) return { outputs, metrics };
+      const pairs = await pairsOf(context, preference, samples);
       await writeJsonLines(join(directory, pairsFile), pairs);
       return { outputs: [...outputs, pairsFile], metrics: { ...metrics, pairs: pairs.length } };
     },

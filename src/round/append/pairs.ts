@@ -1,8 +1,14 @@
 /** The preference pairs of a round: its samples, and what the model that it builds upon chose in `select`. */
 import { join } from 'node:path';
+import type { Preference } from '../../config/preference-schema.ts';
 import { readJsonLines } from '../../core/read-json.ts';
 import { type EngineSample, readEngineData } from '../../datasets/engine-data.ts';
-import { type PreferencePair, preferencePairSchema, preferencePairs } from '../../datasets/preference-pairs.ts';
+import {
+  counterfactualPairs,
+  type PreferencePair,
+  preferencePairSchema,
+  preferencePairs,
+} from '../../datasets/preference-pairs.ts';
 import { finishedStep } from '../finished-step.ts';
 import { choiceLossesFile, readChoiceLosses } from '../select/results.ts';
 import type { StepContext } from '../step-context.ts';
@@ -12,18 +18,43 @@ export const pairsFile = 'pairs.jsonl';
 
 type Place = Pick<StepContext, 'run' | 'round'>;
 
-/** Hash of the choices that the pairs are made of. @throws InputError when `select` has not finished */
-export async function hashOfChoices({ run, round }: Place): Promise<string | undefined> {
-  return (await finishedStep(run, round, 'select')).manifest.outputs[choiceLossesFile];
+/**
+ * What the pairs are made of, besides the samples: their sources, and the hash of the model's choices.
+ *
+ * @throws InputError when `select` has not finished
+ */
+export async function inputsOfPairs({ run, round }: Place, { sources }: Preference): Promise<object> {
+  const others = sources.filter((source) => source !== 'ownChoices');
+  return {
+    ...(sources.includes('ownChoices') && {
+      choices: (await finishedStep(run, round, 'select')).manifest.outputs[choiceLossesFile],
+    }),
+    ...(others.length > 0 && { pairSources: others }),
+  };
 }
 
 /**
- * The pairs of the samples that a round appends, in their order.
+ * The pairs of the samples that a round appends: those of the model's own choices, then the counterfactual ones, each in the order
+ * of the samples. None is there twice.
  *
  * @param samples as they are trained on, after their review
  * @throws InputError when `refine` or `select` has not finished
  */
-export async function pairsOf({ run, round }: Place, samples: readonly EngineSample[]): Promise<PreferencePair[]> {
+export async function pairsOf(
+  place: Place,
+  { sources }: Preference,
+  samples: readonly EngineSample[],
+): Promise<PreferencePair[]> {
+  const own = sources.includes('ownChoices') ? await ownChoices(place, samples) : [];
+  if (!sources.includes('counterfactual')) return own;
+  const known = new Set(own.map(keyOf));
+  return [...own, ...counterfactualPairs(samples).filter((pair) => !known.has(keyOf(pair)))];
+}
+
+const keyOf = ({ image_id, question, choices, rejected_choice_idx }: PreferencePair) =>
+  JSON.stringify([image_id, question, choices, rejected_choice_idx]);
+
+async function ownChoices({ run, round }: Place, samples: readonly EngineSample[]): Promise<PreferencePair[]> {
   const refined = await finishedStep(run, round, 'refine');
   const asked = await readEngineData(join(refined.directory, engineDataFile(round)));
   const { directory } = await finishedStep(run, round, 'select');

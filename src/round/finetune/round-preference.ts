@@ -27,11 +27,13 @@ export async function roundPreference(
   lineage: readonly number[],
 ): Promise<RoundPreference | undefined> {
   const { config, run, round } = context;
-  const settings = preferenceOf(config.finetune);
+  const preference = preferenceOf(config.finetune);
   const lastGood = lineage.at(-1);
-  if (settings === undefined || lastGood === undefined) return undefined;
+  if (preference === undefined || lastGood === undefined) return undefined;
   const pairs = await appendedPairs({ run }, [...lineage, round]);
   if (pairs.length === 0) return undefined;
+  // What the pairs were made of is in their hashes.
+  const { sources: _, ...settings } = preference;
   const { reference, sftWeight, ...learned } = settings;
   const { objective } = config.finetune;
   const previous =

@@ -15,9 +15,10 @@ export interface SelectOutcome extends StepOutcome {
   spare: number;
 }
 
-/** Whether a round has the step: its samples have to be of a difficulty, or preference pairs are made of them. */
+/** Whether a round has the step: its samples have to be of a difficulty, or preference pairs are made of the model's choices. */
 export function selects({ sampling, finetune }: Pick<Config, 'sampling' | 'finetune'>): boolean {
-  return difficultyOf(sampling) !== undefined || preferenceOf(finetune) !== undefined;
+  const asksForChoices = preferenceOf(finetune)?.sources.includes('ownChoices') ?? false;
+  return difficultyOf(sampling) !== undefined || asksForChoices;
 }
 
 /** A line for each sample: how likely the model is to choose the right choice, and whether the sample is kept. */

@@ -136,7 +136,14 @@ describe('the config of an arm', () => {
   test('asks the test questions without their images too', async () => {
     const { evaluate, data } = await whole('uniform');
     expect(evaluate.benchmarks).toEqual([
-      { benchmark: 'aokvqa', name: 'blind', file: data.test?.file, blind: true, prompt: 'training' },
+      {
+        benchmark: 'aokvqa',
+        name: 'blind',
+        file: data.test?.file,
+        images: data.images.test,
+        blind: true,
+        prompt: 'training',
+      },
     ]);
   });
 
