@@ -8,6 +8,7 @@ import {
   type ReportRejectedAnswer,
   rightByRound,
 } from './report-input.ts';
+import { roundsShown } from './tables.ts';
 
 // Together with charts and tables, the three stay within 5 MB.
 const MAXIMUM_CHARACTERS = 700_000;
@@ -78,7 +79,9 @@ function answersByRound(badCase: ReportBadCase): Html {
   const rights = rightByRound(badCase);
   // A choice of one round is marked among the choices.
   if (rights.length < 2 && badCase.short === undefined) return '';
-  const answers = rights.map((isRight, round) => {
+  const first = Math.max(0, rights.length - roundsShown);
+  const answers = rights.slice(first).map((isRight, place) => {
+    const round = first + place;
     if (isRight === undefined) return `<span>${round}: not asked</span>`;
     const [mark, sign] = isRight ? ['correct', '✓'] : ['chosen', '✗'];
     const written = badCase.short?.written[round]?.text;

@@ -29,7 +29,7 @@ export async function writeReport(input: WriteReportInput): Promise<void> {
       { title: 'Question types', body: typesSection(input) },
       {
         title: 'Samples',
-        body: `<h3>Generated</h3>${await generatedGallery(generated)}<h3>Rejected</h3>${rejectedTable(rounds)}${await rejectedGallery(rejected)}`,
+        body: `${shownNote(rounds)}<h3>Generated</h3>${await generatedGallery(ofLastRounds(generated, rounds))}<h3>Rejected</h3>${rejectedTable(rounds)}${await rejectedGallery(ofLastRounds(rejected, rounds))}`,
       },
       { title: 'Bad cases', body: await badCaseGallery(badCases) },
       {
@@ -43,6 +43,16 @@ export async function writeReport(input: WriteReportInput): Promise<void> {
     { standing, opening: verdictSection(input) },
   );
   await writeFileAtomically(output, html);
+}
+
+/** A run that goes on for ever has a page of the same length. */
+function ofLastRounds<Shown extends { round: number }>(shown: Shown[], rounds: readonly ReportRound[]): Shown[] {
+  const first = rounds.at(-roundsShown)?.round ?? 0;
+  return shown.filter(({ round }) => round >= first);
+}
+
+function shownNote(rounds: readonly ReportRound[]): string {
+  return rounds.length > roundsShown ? `<p>Of the last ${roundsShown} rounds.</p>` : '';
 }
 
 /** Models that the run does not keep, and how each is had again; nothing where all are there. */

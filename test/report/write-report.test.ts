@@ -85,6 +85,34 @@ function sectionOf(html: string, name: string): string {
   return html.slice(start, html.indexOf('</section>', start));
 }
 
+describe('the report of a run that goes on night after night', () => {
+  const nights = (count: number): Partial<ReportInput> => ({
+    rounds: Array.from({ length: count }, (_, round) => ({ ...dataRound, round })),
+    generated: Array.from({ length: count }, (_, round) => ({
+      ...sample,
+      round,
+      question: `Asked in night ${round}?`,
+    })),
+    rejected: Array.from({ length: count }, (_, round) => ({
+      ...{ round, image: 'nowhere.jpg', reason: 'duplicate', detail: 'the same' },
+      raw: `rejected in night ${round}.`,
+    })),
+    badCases: [{ ...badCase, chosen: Array.from({ length: count }, () => 0) }],
+  });
+
+  test('shows the samples of the last ten rounds, and their answers, however many there are', async () => {
+    const html = await written(nights(25));
+    const samples = sectionOf(html, 'samples');
+    const lastTen = Array.from({ length: 10 }, (_, place) => String(15 + place));
+    const numbersIn = (text: string, pattern: RegExp) => [...text.matchAll(pattern)].map(([, night]) => night);
+    expect(numbersIn(samples, /Asked in night (\d+)/g)).toEqual(lastTen);
+    expect(numbersIn(samples, /rejected in night (\d+)/g)).toEqual(lastTen);
+    expect(numbersIn(sectionOf(html, 'bad-cases'), /<span class="chosen">(\d+): \(A\)/g)).toEqual(lastTen);
+    expect(samples).toContain('Of the last 10 rounds.');
+    expect(await written(nights(10))).not.toContain('Of the last 10 rounds.');
+  });
+});
+
 describe('the report', () => {
   test('has the figures of each round', async () => {
     const html = await written({ rounds: [baseRound, dataRound] });
