@@ -5,8 +5,11 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 
 export interface Fence {
-  /** @throws InputError, which no retry helps, once the run has another owner */
-  require(): Promise<void>;
+  /**
+   * @param options.often whether it is asked many times a second: a look of seconds ago is enough
+   * @throws InputError, which no retry helps, once the run has another owner
+   */
+  require(options?: { often?: boolean }): Promise<void>;
   /** The file that is there from then on: for programs that have no other way to look. Absent for a run in a store. */
   file?: string | undefined;
 }
@@ -18,9 +21,9 @@ export function withFence<R>(fence: Fence | undefined, work: () => Promise<R>): 
   return fence === undefined ? work() : current.run(fence, work);
 }
 
-/** Throws when the work that calls this, or what called it, does not own its run any more. */
-export async function requireFence(): Promise<void> {
-  await current.getStore()?.require();
+/** Throws when the work that calls this, or what called it, does not own its run any more. Options: see `Fence`. */
+export async function requireFence(options?: { often?: boolean }): Promise<void> {
+  await current.getStore()?.require(options);
 }
 
 /** What a program that is started now has to look for before it writes. */

@@ -8,7 +8,8 @@ import { runUri } from '../../../src/core/remote/store-uri.ts';
 import { pullRun, withStoredRun } from '../../../src/core/remote/stored-run.ts';
 import { writeJson } from '../../../src/core/write-file.ts';
 import { useS3Server } from '../../helpers/s3-server.ts';
-import { fleet, never, rules, step } from './fleet.ts';
+import { never, rules, step } from './example-program.ts';
+import { fleet } from './fleet.ts';
 
 useS3Server();
 

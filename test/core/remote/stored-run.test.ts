@@ -10,7 +10,8 @@ import type { RunDirectory } from '../../../src/core/run-directory.ts';
 import { writeJson } from '../../../src/core/write-file.ts';
 import { gate } from '../../helpers/gate.ts';
 import { useS3Server } from '../../helpers/s3-server.ts';
-import { fleet, step } from './fleet.ts';
+import { step } from './example-program.ts';
+import { fleet } from './fleet.ts';
 
 useS3Server();
 

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, readdir, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
@@ -60,7 +60,7 @@ test('a workflow has its run until another execution of it comes: one epoch for 
 });
 
 test('of many claims at the same moment each epoch has one', async () => {
-  const { place } = await aRun();
+  const { root, place } = await aRun();
   const same = Array.from({ length: 20 }, () => claimRun(place, claimOf(workflow('tuesday', 'a'))));
   expect(new Set(await Promise.all(same))).toEqual(new Set([1]));
   const others = Array.from({ length: 8 }, (_, number) =>
@@ -68,6 +68,8 @@ test('of many claims at the same moment each epoch has one', async () => {
   );
   expect(new Set(await Promise.all(others)).size).toBe(8);
   expect((await place.read())?.epoch).toBe(9);
+  // Whichever of them wrote the copy last.
+  expect(JSON.parse(await readFile(join(root, 'owner.json'), 'utf8'))).toEqual(await place.read());
 });
 
 test('work that does not start anew never follows another owner, not even one that has ended', async () => {
