@@ -98,6 +98,11 @@ const endpointEvaluationReference = endpointEvaluationInputSchema.omit({ teacher
 export type BatchReference = z.output<typeof batchReference>;
 const batchReference = stepReference.extend({ batch: name });
 
+/** A batch that is looked at for a chunk. */
+export type CheckBatchReference = z.output<typeof checkBatchReference>;
+/** Workflows of earlier versions name no chunk. */
+const checkBatchReference = batchReference.extend({ chunk: count.optional() });
+
 const sampleVerdict = z.strictObject({
   sample: id,
   verdict: z.enum(['good', 'bad']),
@@ -120,7 +125,7 @@ const inputs: Readonly<Record<string, z.ZodType>> = {
   askChunk: chunkReference,
   askServedChunks: chunkReference,
   submitBatch: chunkReference,
-  checkBatch: batchReference,
+  checkBatch: checkBatchReference,
   collectBatch: batchReference.extend(chunkReference.pick({ chunk: true, purpose: true }).shape),
   cancelBatch: batchReference,
   evaluateEndpoint: endpointEvaluationReference,

@@ -21,6 +21,7 @@ import { withHeartbeat } from './heartbeat.ts';
 import { createPromptRequests, type PromptRequests } from './prompt.ts';
 import {
   type BatchReference,
+  type CheckBatchReference,
   type ChunkReference,
   type EndpointEvaluationReference,
   type StepReference,
@@ -34,7 +35,7 @@ export interface TeacherActivities extends PromptRequests {
   checkTeacher(reference: StepReference): Promise<{ notes: string[] }>;
   askChunk(reference: ChunkReference): Promise<AskedChunk>;
   submitBatch(reference: ChunkReference): Promise<SubmittedBatch>;
-  checkBatch(reference: BatchReference): Promise<BatchState>;
+  checkBatch(reference: CheckBatchReference): Promise<BatchState>;
   collectBatch(reference: BatchReference & Pick<ChunkReference, 'chunk' | 'purpose'>): Promise<AskedChunk>;
   cancelBatch(reference: BatchReference): Promise<void>;
   /** Has a server answer the questions of a benchmark. An attempt resumes after the last answer of those before it. */
@@ -57,8 +58,13 @@ export function createTeacherActivities(dependencies: ActivityDependencies): Tea
         (context) => submitWorkBatch(context, { chunk, allowance, purpose }),
         said(chunk),
       ),
-    checkBatch: ({ batch, ...reference }) =>
-      runStep(reference, dependencies, (context) => readWorkBatch(context, { batch })),
+    checkBatch: ({ chunk, batch, ...reference }) =>
+      runStep(
+        reference,
+        dependencies,
+        (context) => readWorkBatch(context, { batch }),
+        chunk === undefined ? {} : said(chunk),
+      ),
     collectBatch: ({ chunk, batch, purpose, ...reference }) =>
       runStep(reference, dependencies, (context) => collectWorkBatch(context, { chunk, batch, purpose }), said(chunk)),
     cancelBatch: ({ batch, ...reference }) =>

@@ -71,18 +71,21 @@ export class TeacherCalls {
       if (submitted.batch === undefined) return submitted.chunk;
       const { batch } = submitted;
       open.batch = batch;
-      await this.untilBatchEnds(batch, plan.poll);
+      await this.untilBatchEnds({ batch, chunk }, plan.poll);
       await this.teacher(`Collect ${batch}`).collectBatch({ ...reference, ...purpose, chunk, batch });
       open.batch = undefined;
     }
   }
 
   /** No worker is held while a batch is under way: the server has the timer. */
-  private async untilBatchEnds(batch: string, poll: GenerationPlan['poll']): Promise<void> {
+  private async untilBatchEnds(
+    { batch, chunk }: { batch: string; chunk: number },
+    poll: GenerationPlan['poll'],
+  ): Promise<void> {
     const { reference } = this;
     try {
       let { seconds } = poll;
-      while (!(await this.teacher(`Check ${batch}`).checkBatch({ ...reference, batch })).ended) {
+      while (!(await this.teacher(`Check ${batch}`).checkBatch({ ...reference, batch, chunk })).ended) {
         await sleep(seconds * 1000);
         seconds = Math.min(poll.maximumSeconds, seconds * 1.5);
       }

@@ -210,7 +210,7 @@ const activityInputs: Record<string, object> = {
   askChunk: { ...step, chunk: 0, purpose: 'verify', allowance: 1 },
   askServedChunks: { ...step, chunk: 0, purpose: 'verify', allowance: 1 },
   submitBatch: { ...step, chunk: 0, purpose: 'judge', allowance: 1 },
-  checkBatch: { ...step, batch: 'batch_1' },
+  checkBatch: { ...step, batch: 'batch_1', chunk: 0 },
   collectBatch: { ...step, batch: 'batch_1', chunk: 0, purpose: 'generate' },
   cancelBatch: { ...step, batch: 'batch_1' },
   evaluateEndpoint: { ...endpoint, answers: 'ranked', exif: 'apply' },

@@ -5,6 +5,7 @@ import {
   request as plainRequest,
 } from 'node:http';
 import { Agent as SecureAgent, request as secureRequest } from 'node:https';
+import { connect as connectSecurely } from 'node:tls';
 import { promisify } from 'node:util';
 import { brotliDecompress, inflate, unzip } from 'node:zlib';
 import { valueIn } from '../core/records.ts';
@@ -69,8 +70,12 @@ async function leanFetch(input: string | URL | Request, init: RequestInit = {}):
         .on('error', reject)
         .on('end', () => resolve({ answer, received: Buffer.concat(pieces) }));
     };
-    (isPlain ? plainRequest : secureRequest)(url, options, take)
-      .on('error', reject)
+    const request = (isPlain ? plainRequest : secureRequest)(url, options, take);
+    request
+      .on('error', async (error: NodeJS.ErrnoException) => {
+        const isCut = isPlain && !request.reusedSocket && error.code === 'ECONNRESET' && !signal?.aborted;
+        reject(isCut && (await speaksTls(url)) ? new SpeaksTls() : error);
+      })
       .end(body ?? undefined);
   });
   const status = answer.statusCode ?? 0;
@@ -83,6 +88,33 @@ async function leanFetch(input: string | URL | Request, init: RequestInit = {}):
     headers: Object.entries(answer.headersDistinct).flatMap(([name, values = []]) =>
       name === 'content-encoding' ? [] : values.map((value): [string, string] => [name, value]),
     ),
+  });
+}
+
+/** A server that speaks TLS alone was asked without: it closes such connections without a word. */
+export class SpeaksTls extends Error {
+  override readonly name = 'SpeaksTls';
+  constructor() {
+    super('the server speaks TLS, and its address begins with http:');
+  }
+}
+
+const handshakeMilliseconds = 5000;
+
+/** Whether what listens at an address answers a TLS greeting, if only by an alert. Its certificate does not matter: nothing is sent. */
+function speaksTls({ hostname, port }: URL): Promise<boolean> {
+  const host = hostname.replace(/^\[|\]$/g, '');
+  return new Promise((resolve) => {
+    const socket = connectSecurely({ host, port: Number(port) || 80, rejectUnauthorized: false });
+    const end = (answer: boolean) => {
+      socket.destroy();
+      resolve(answer);
+    };
+    socket
+      .setTimeout(handshakeMilliseconds, () => end(false))
+      .on('error', ({ code = '' }: NodeJS.ErrnoException) => end(/ALERT/.test(code)))
+      .on('close', () => end(false))
+      .on('secureConnect', () => end(true));
   });
 }
 

@@ -4,6 +4,7 @@
  */
 import { APIConnectionError, APIError } from 'openai';
 import { z } from 'zod';
+import { SpeaksTls } from './chat-client.ts';
 import { causes, isContentFilter, TeacherError } from './teacher-error.ts';
 import { firstWords, isWebPage, wordsOfPage } from './web-page.ts';
 
@@ -29,19 +30,22 @@ export function teacherErrorFrom(error: unknown): TeacherError {
     const reason = error instanceof Error ? causes(error) : String(error);
     const isUntrusted = noTrustWords.test(reason);
     const isTooLarge = tooLargeWords.test(reason);
+    const isTls = isSpeaksTls(error);
     const isOtherServer = noHttpWords.test(reason);
     const remedy = isUntrusted
       ? '. Check teacher.baseUrl and the certificate (NODE_EXTRA_CA_CERTS for one of your own)'
-      : isOtherServer
-        ? '. What answers there is no HTTP server: check the port in teacher.baseUrl'
-        : '';
+      : isTls
+        ? '. Set teacher.baseUrl to the address with https:'
+        : isOtherServer
+          ? '. What answers there is no HTTP server: check the port in teacher.baseUrl'
+          : '';
     const what = isTooLarge ? "The teacher's answer is too large" : 'The teacher could not be reached';
     return new TeacherError(`${what}: ${reason}${remedy}`, {
       retryable: true,
       // Without a connection nothing was charged.
-      outcomeUnknown: !isUntrusted && !isOtherServer && !/ECONNREFUSED|ENOTFOUND|EAI_AGAIN/.test(reason),
+      outcomeUnknown: !isUntrusted && !isTls && !isOtherServer && !/ECONNREFUSED|ENOTFOUND|EAI_AGAIN/.test(reason),
       // They stay as they are until somebody changes them.
-      unusable: isUntrusted || isOtherServer || isTooLarge,
+      unusable: isUntrusted || isTls || isOtherServer || isTooLarge,
       cause: error,
     });
   }
@@ -56,6 +60,11 @@ export function teacherErrorFrom(error: unknown): TeacherError {
     code,
     cause: error,
   });
+}
+
+/** The client wraps the errors of its connection. */
+function isSpeaksTls(error: unknown): boolean {
+  return error instanceof Error && (error instanceof SpeaksTls || isSpeaksTls(error.cause));
 }
 
 const errorCharacters = 500;

@@ -4,6 +4,7 @@
  */
 import { createServer, Server as HttpServer, type RequestListener } from 'node:http';
 import { type AddressInfo, createServer as createPlainServer, type Server } from 'node:net';
+import { createServer as createTlsServer } from 'node:tls';
 import type { WorkflowHandle } from '@temporalio/client';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { fakeActivities } from '../../bench/support/fake-activities.ts';
@@ -60,12 +61,15 @@ async function withRun(
   baseUrl: string,
   failedStep: RunPlan['failedStep'],
   work: (started: Started) => Promise<void>,
+  more: Record<string, unknown> = {},
 ): Promise<void> {
-  const settings = { model: 'gpt-4', concurrency: 2, chunkRequests: 10, baseUrl };
+  const settings = { model: 'gpt-4', concurrency: 2, chunkRequests: 10, baseUrl, ...more };
   const context = await writeGenerationRun(await temporaryFolder(), 6, settings);
   const plan = planOn(name, { directory: context.run.root, searchAttributes: true, failedStep });
-  const { startGeneration, askChunk, finishGeneration } = cpuAndTeacherActivities();
-  const activities = { ...fakeActivities(plan, []), startGeneration, askChunk, finishGeneration };
+  const { startGeneration, askChunk, submitBatch, checkBatch, collectBatch, finishGeneration } =
+    cpuAndTeacherActivities();
+  const asking = { startGeneration, askChunk, submitBatch, checkBatch, collectBatch, finishGeneration };
+  const activities = { ...fakeActivities(plan, []), ...asking };
   const worker = await createWorker(environment, name, activities);
   const { workflow } = environment.temporal.client;
   await worker.runUntil(async () => {
@@ -111,6 +115,15 @@ describe('a teacher that can never answer ends the run at once, in words that sa
       'no-tls',
       async () => (await giving(200, 'text/plain', 'hello')).replace('http:', 'https:'),
       /could not be reached.*(?:EPROTO|SSL).*teacher\.baseUrl/,
+    ],
+    [
+      'tls-only',
+      async () => {
+        // It has no certificate: to be greeted is enough.
+        const server = createTlsServer().on('tlsClientError', () => undefined);
+        return `http://127.0.0.1:${await listening(server)}/v1`;
+      },
+      /could not be reached.*speaks TLS.*teacher\.baseUrl.*https:/,
     ],
     [
       'wrong-port',
@@ -218,6 +231,42 @@ test('a teacher that is away is said after three tries in generation, round, run
     const reports = events?.filter((event) => event.workflowExecutionSignaledEventAttributes);
     expect(reports).toHaveLength(2);
   });
+}, 120_000);
+
+test('so is one that goes away while a batch is under way, until it can be asked for the batch again', async () => {
+  let isAway = false;
+  const teacher = await startLocalTeacher({ seed: 7, faults: { batches: { seconds: 1 } } });
+  onTestFinished(() => teacher.close());
+  const address = await overHttp(async (request, response) => {
+    const pieces: Buffer[] = [];
+    for await (const piece of request) pieces.push(piece as Buffer);
+    const path = (request.url ?? '').replace(/^\/v1/, '');
+    if (isAway) return void response.socket?.destroy();
+    const { authorization = '', 'content-type': type = '' } = request.headers;
+    const body = request.method === 'POST' ? { body: Buffer.concat(pieces) } : {};
+    const headers = { authorization, ...(type !== '' && { 'content-type': type }) };
+    const answer = await fetch(teacher.baseUrl + path, { method: request.method ?? 'GET', headers, ...body });
+    response.writeHead(answer.status, { 'content-type': answer.headers.get('content-type') ?? 'text/plain' });
+    response.end(Buffer.from(await answer.arrayBuffer()));
+    // The batch is there, and not yet looked for.
+    if (request.method === 'POST' && path === '/batches') isAway = true;
+  });
+  await withRun(
+    'away-with-a-batch',
+    address,
+    undefined,
+    async ({ run, round, generation }) => {
+      await until(async () => (await progressOf(run))?.state === 'no-teacher');
+      expect((await progressOf(generation))?.problem).toMatch(/ECONNRESET|socket hang up|terminated|other side closed/);
+      for (const handle of [run, round, generation])
+        expect(await detailsOf(handle)).toMatch(/\*\*The teacher gives no answers\*\*, and is tried again/);
+      isAway = false;
+      await run.result();
+      for (const handle of [run, round]) expect(await detailsOf(handle)).not.toContain('gives no answers');
+      expect((await progressOf(generation))?.problem).toBeUndefined();
+    },
+    { mode: 'batch' },
+  );
 }, 120_000);
 
 test('a forged report of a teacher changes nothing', async () => {
