@@ -26,7 +26,15 @@ export interface Killing {
   /** Aborted when the run has ended. */
   signal: AbortSignal;
   onKill?: ((kill: Kill) => void) | undefined;
+  /** What is done to a process. Default: it is killed. */
+  strike?: Strike | undefined;
 }
+
+/**
+ * @param downMilliseconds how long a killed process stays down
+ * @returns whether the process ran
+ */
+export type Strike = (place: Place, at: AtWork, downMilliseconds: number) => Promise<boolean>;
 
 const lookMilliseconds = 250;
 /** The kills are spread over the whole run. */
@@ -40,7 +48,7 @@ const endPatienceMilliseconds = 10_000;
  * @throws Error when a process survives its kill
  */
 export async function killAtRandom(input: Killing): Promise<Kill[]> {
-  const { place, count, among, each, seconds, startedAt, signal, onKill } = input;
+  const { place, count, among, each, seconds, startedAt, signal, onKill, strike = kill } = input;
   const random = seededRandom(input.seed);
   const done: Kill[] = [];
   const killsOf = (victim: Victim) => done.filter((kill) => kill.victim === victim).length;
@@ -59,7 +67,7 @@ export async function killAtRandom(input: Killing): Promise<Kill[]> {
       const choice = found.filter(({ victim }) => killsOf(victim) <= fewest + 1);
       const chosen = choice[Math.floor(draw * choice.length)];
       // It may have ended since.
-      if (chosen !== undefined && !signal.aborted && (await kill(place, chosen, down))) {
+      if (chosen !== undefined && !signal.aborted && (await strike(place, chosen, down))) {
         const record = { ...chosen, at: (Date.now() - startedAt) / 1000 };
         done.push(record);
         onKill?.(record);

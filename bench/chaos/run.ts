@@ -2,29 +2,16 @@
  * A run of the loop on its own processes, some of which are killed.
  */
 
-import { mkdir, readFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { readFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { connectClient } from '../../cli/temporal-client.ts';
-import { endingWithUs } from '../../demo/command/child-process.ts';
-import { serverArguments, temporalExecutable } from '../../demo/command/temporal-server.ts';
-import { projectFile } from '../../src/core/files.ts';
-import { freePorts } from '../../src/core/free-ports.ts';
-import { writeFileAtomically } from '../../src/core/write-file.ts';
 import type { DataEngineResult } from '../../workflows/messages.ts';
-import { accessTo } from '../support/worker-access.ts';
-import { type Place, type Victim, victims } from './at-work.ts';
+import { type Victim, victims } from './at-work.ts';
 import { filesIn } from './files-in.ts';
-import { type Kill, killAtRandom } from './killing.ts';
-import { type Supervised, supervise } from './supervised.ts';
+import { type Kill, killAtRandom, type Strike } from './killing.ts';
+import { openStack, type Stack, type StackInput, startAndWait } from './stack.ts';
 
-export interface ChaosInput {
-  /** Everything of the run lies here: database, logs, `runs/`. */
-  folder: string;
-  /** The config to run. Its folders and the teacher's address are set here. */
-  configFile: string;
-  run: string;
-  seed: number;
+export interface ChaosInput extends StackInput {
   /** Kills, spread over the run; 0 for an undisturbed one. */
   kills: number;
   /** Which are killed. Default: all. */
@@ -33,11 +20,13 @@ export interface ChaosInput {
   each?: number;
   /** How long the undisturbed run takes: the kills are spread over that time. */
   seconds: number;
-  /** How long the teacher takes for an answer, so that it is busy for a while. */
-  teacherMilliseconds?: number;
-  trainerEntry?: string;
-  trainerEnvironment?: Record<string, string>;
   onKill?: (kill: Kill) => void;
+  /** Instead of killing. */
+  strike?: Strike;
+  /** What else goes on while the run is under way. @param signal aborted when the run has ended */
+  meanwhile?: (stack: Stack, signal: AbortSignal) => Promise<void>;
+  /** What is done with the run when it has ended, and its processes have not. */
+  afterwards?: (stack: Stack, run: Pick<ChaosRun, 'result' | 'kills'>) => Promise<void>;
 }
 
 export interface ChaosRun {
@@ -57,128 +46,37 @@ const lookMilliseconds = 250;
 
 /** Runs the loop to its end, whatever is killed, and stops all its processes. */
 export async function runWithChaos(input: ChaosInput): Promise<ChaosRun> {
-  const { folder, run, kills: count, seed } = input;
-  const [port, uiPort, teacherPort] = (await freePorts(3)) as [number, number, number];
-  await mkdir(folder, { recursive: true });
-  const configFile = join(folder, 'chaos.yaml');
-  const queues = { cpu: `${run}-cpu`, gpu: `${run}-gpu` };
-  await writeFileAtomically(
-    configFile,
-    JSON.stringify({
-      extends: input.configFile,
-      runsDirectory: join(folder, 'runs'),
-      teacher: { provider: 'local', baseUrl: `http://127.0.0.1:${teacherPort}/v1` },
-      temporal: { taskQueues: queues },
-    }),
-  );
-  const address = `127.0.0.1:${port}`;
-  const environment = {
-    ...input.trainerEnvironment,
-    TEMPORAL_ADDRESS: address,
-    TEMPORAL_NAMESPACE: 'default',
-    // The config that is extended, what that extends in turn, and their data.
-    ...(await accessTo(folder, [dirname(input.configFile), projectFile('.')])),
-  };
-  const node = (name: string, entry: string, ...rest: string[]): Supervised =>
-    supervise({
-      name,
-      program: process.execPath,
-      arguments: ['--import', import.meta.resolve('tsx'), projectFile(entry), ...rest],
-      logFile: join(folder, `${name.replace(' ', '-')}.log`),
-      environment: { ...environment, DATAENGINE_EXIT_WITH_PARENT: '1' },
-    });
-  const server = serverArguments({ port, uiPort, folder, logLevel: 'error' });
-  const processes: Record<Exclude<Victim, 'trainer'>, Supervised> = {
-    'Temporal server': supervise(
-      {
-        name: 'Temporal server',
-        ...endingWithUs(await temporalExecutable(), server),
-        logFile: join(folder, 'temporal-server.log'),
-      },
-      { group: true },
-    ),
-    teacher: supervise(
-      {
-        name: 'teacher',
-        ...endingWithUs(process.execPath, [
-          ...['--import', import.meta.resolve('tsx'), projectFile('demo/local-teacher/main.ts')],
-          ...['--port', String(teacherPort), '--seed', String(seed), '--mistake-rate', '0.1'],
-          ...['--latency', String(input.teacherMilliseconds ?? 0)],
-        ]),
-        logFile: join(folder, 'teacher.log'),
-      },
-      { group: true },
-    ),
-    'CPU worker': node('CPU worker', 'workers/cpu.ts', queues.cpu),
-    'GPU worker': node(
-      'GPU worker',
-      'workers/gpu.ts',
-      queues.gpu,
-      ...(input.trainerEntry === undefined ? [] : [input.trainerEntry]),
-    ),
-  };
-  const directory = join(folder, 'runs', run);
-  const teacherUrl = `http://127.0.0.1:${teacherPort}/v1`;
-  const place: Place = { processes, address, workflowId: run, taskQueue: queues.cpu, directory, teacherUrl };
+  const { kills: count, seed } = input;
+  const stack = await openStack(input);
+  const { directory, processes } = stack;
   const ended = new AbortController();
   const steps = watchSteps(directory, ended.signal);
-  const { among = victims, each = Math.ceil(count / among.length) + 1, onKill } = input;
+  const { among = victims, each = Math.ceil(count / among.length) + 1, onKill, strike } = input;
   const startedAt = Date.now();
   const killing = killAtRandom({
-    ...{ place, among, each, count, startedAt, onKill },
+    ...{ place: stack, among, each, count, startedAt, onKill, strike },
     seed: `${seed}/chaos`,
     // What was killed takes longer.
     seconds: (1.5 * input.seconds) / (count + 1),
     signal: ended.signal,
   });
   try {
-    const result = await startAndWait(address, queues.cpu, run, configFile, ended.signal);
+    const meanwhile = input.meanwhile?.(stack, ended.signal);
+    meanwhile?.catch(() => undefined);
+    const result = await startAndWait(stack, {}, ended.signal);
     const seconds = (Date.now() - startedAt) / 1000;
     ended.abort();
+    await meanwhile;
+    const [kills, endedTwice] = await Promise.all([killing, steps]);
     const starts = { trainer: await trainerStarts(directory) } as Record<Victim, number>;
     for (const victim of victims) if (victim !== 'trainer') starts[victim] = processes[victim].groups().length;
-    const groups = Object.values(processes).flatMap((supervised) => supervised.groups());
-    return { directory, result, kills: await killing, seconds, starts, groups, endedTwice: await steps };
+    const groups = stack.groups();
+    await input.afterwards?.(stack, { result, kills });
+    return { directory, result, kills, seconds, starts, groups, endedTwice };
   } finally {
     ended.abort();
     await killing.catch(() => undefined);
-    await Promise.all([processes['CPU worker'].stop(), processes['GPU worker'].stop()]);
-    await Promise.all([processes.teacher.stop(), processes['Temporal server'].stop()]);
-  }
-}
-
-async function startAndWait(
-  address: string,
-  taskQueue: string,
-  workflowId: string,
-  config: string,
-  signal: AbortSignal,
-): Promise<DataEngineResult> {
-  const args = [{ config, run: workflowId }];
-  for (;;) {
-    signal.throwIfAborted();
-    const client = await connectClient(address).catch(() => undefined);
-    try {
-      if (client === undefined) continue;
-      await client.workflow
-        .start('dataEngine', { taskQueue, workflowId, args, workflowIdConflictPolicy: 'USE_EXISTING' })
-        .catch((error) => {
-          // It was started before the server was killed.
-          if (error?.name !== 'WorkflowExecutionAlreadyStartedError') throw error;
-        });
-      for (;;) {
-        const { status } = await client.workflow.getHandle(workflowId).describe();
-        if (status.name !== 'RUNNING') break;
-        await sleep(lookMilliseconds);
-      }
-      return await client.workflow.getHandle(workflowId).result();
-    } catch (error) {
-      // Only a server that does not answer is waited for.
-      if ((error as Error).name === 'WorkflowFailedError') throw error;
-    } finally {
-      await client?.connection.close();
-      await sleep(lookMilliseconds);
-    }
+    await stack.stop();
   }
 }
 

@@ -13,7 +13,7 @@ import { type TrainerCommand, typescriptTrainer } from '../../src/trainer/superv
 import { extensions } from '../../workers/extensions.ts';
 import { writeTinyDataset } from './tiny-dataset.ts';
 
-export const pretendTrainerEntry = projectFile('test/trainer/supervisor/pretend-trainer.ts');
+export const pretendTrainerEntry = projectFile('bench/support/pretend-trainer.ts');
 export const tinyModel = projectFile('test/fixtures/tiny-blip2');
 
 /** The tiny config as YAML would have it; change what a test is about. */

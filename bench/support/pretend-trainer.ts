@@ -2,16 +2,26 @@
  * A trainer that keeps the protocol and writes files of the right shape, in no time and with no TensorFlow.
  * Its losses depend on the seed and the step alone, and it resumes from its checkpoints, as the real one does.
  * DATAENGINE_PRETEND_STEP_MILLISECONDS slows each finetune step down, for tests that interrupt it. DATAENGINE_PRETEND_MERGED is
- * added to a merged model, which otherwise has the bytes of the adapter.
+ * added to a merged model, which otherwise has the bytes of the adapter; with DATAENGINE_PRETEND_MODEL_BYTES it has a second
+ * file of zeros of that size.
  */
-import { appendFileSync, copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { basename, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { seededRandom } from '../../../src/core/seeded-random.ts';
-import { writeSafetensors } from '../../../src/model/files/safetensors.ts';
-import type { EvaluationQuestion } from '../../../src/trainer/job-files.ts';
-import type { EmbedJob, EvaluateJob, FinetuneJob, JobSpec, MergeJob } from '../../../src/trainer/protocol.ts';
-import { exitWithParent, protocolReporter, readJobSpec, sendMessage } from '../../../src/trainer/trainer-side.ts';
+import { seededRandom } from '../../src/core/seeded-random.ts';
+import { writeSafetensors } from '../../src/model/files/safetensors.ts';
+import type { EvaluationQuestion } from '../../src/trainer/job-files.ts';
+import type { EmbedJob, EvaluateJob, FinetuneJob, JobSpec, MergeJob } from '../../src/trainer/protocol.ts';
+import { exitWithParent, protocolReporter, readJobSpec, sendMessage } from '../../src/trainer/trainer-side.ts';
 
 const stepMilliseconds = Number(process.env.DATAENGINE_PRETEND_STEP_MILLISECONDS ?? 1);
 
@@ -61,7 +71,12 @@ function merge(job: MergeJob): string[] {
   const model = join(job.output, 'model.safetensors');
   copyFileSync(join(job.adapter, 'adapter_model.safetensors'), model);
   if (process.env.DATAENGINE_PRETEND_MERGED !== undefined) appendFileSync(model, process.env.DATAENGINE_PRETEND_MERGED);
-  return ['config.json', 'model.safetensors'];
+  const size = Number(process.env.DATAENGINE_PRETEND_MODEL_BYTES ?? 0);
+  if (size === 0) return ['config.json', 'model.safetensors'];
+  const zeros = join(job.output, 'zeros.safetensors');
+  writeFileSync(zeros, '');
+  truncateSync(zeros, size);
+  return ['config.json', 'model.safetensors', 'zeros.safetensors'];
 }
 
 function evaluate(job: EvaluateJob): string[] {
