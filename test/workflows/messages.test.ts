@@ -45,6 +45,7 @@ async function withAll(name: string, work: (handles: Record<string, WorkflowHand
     finetune: hold,
     startGeneration: async () => ({ ...generationPlan, limit: 0.01 }),
     evaluateEndpoint: hold,
+    prune: hold,
   });
   const start = (workflow: string, input: unknown) =>
     client.workflow.start(workflow, { taskQueue: name, workflowId: `${name}-${workflow}`, args: [input] });
@@ -64,6 +65,7 @@ async function withAll(name: string, work: (handles: Record<string, WorkflowHand
         endpoint: 'http://127.0.0.1:9/v1',
         teacherQueue: name,
       }),
+      dataEnginePrune: await start('dataEnginePrune', { runDirectory: '/run' }),
     };
     const stepsOfRound = () =>
       client.workflow.getHandle(`${name}-dataEngine/round-0`).query<{ steps: { name: string }[] }>('progress');
@@ -134,7 +136,7 @@ test('an update that its schema does not take is refused with what is wrong, and
 }, 120_000);
 
 test('a query with an input is refused', async () => {
-  await withAll('queries', async ({ dataEngineEndpointEvaluation: _, ...handles }) => {
+  await withAll('queries', async ({ dataEngineEndpointEvaluation: _, dataEnginePrune: __, ...handles }) => {
     for (const handle of Object.values(handles))
       await expect(handle.query('progress', { all: true })).rejects.toThrow('progress: takes no input');
   });
