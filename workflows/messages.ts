@@ -64,6 +64,13 @@ const standingSchema = z.enum([
   'canceled',
 ]);
 
+/** `waits for a GPU worker`, `is running`: what follows the name of a run or a round. */
+export function standingInWords(state: Standing): string {
+  if (state === 'waiting') return 'waits for a person';
+  if (state === 'no-worker') return 'waits for a GPU worker';
+  return state === 'no-teacher' ? 'waits for its teacher' : `is ${state}`;
+}
+
 export type RoundProgress = z.output<typeof roundProgressSchema>;
 export const roundProgressSchema = z.object({
   round: count,

@@ -4,7 +4,13 @@
  */
 import type { DataEngineInput } from './inputs.ts';
 import { type MessageHandlers, refuse } from './message-handlers.ts';
-import { type DataEngineProgress, engineProgressQuery, roundsQuery, type WaitingStep } from './messages.ts';
+import {
+  type DataEngineProgress,
+  engineProgressQuery,
+  roundsQuery,
+  standingInWords,
+  type WaitingStep,
+} from './messages.ts';
 import type { RunState } from './run-state.ts';
 import {
   type Answer,
@@ -64,7 +70,7 @@ export function handleRunMessages(run: RunState, messages: MessageHandlers): voi
 }
 
 function checkChoice({ waiting, state, round }: DataEngineProgress, choice: StepChoice | undefined): WaitingStep {
-  if (waiting === undefined) return refuse(`No step waits for an answer: round ${round} is ${state}`);
+  if (waiting === undefined) return refuse(`No step waits for an answer: round ${round} ${standingInWords(state)}`);
   if (choice?.step !== undefined && choice.step !== waiting.step) {
     refuse(`It is the step ${waiting.step} that waits, not ${choice.step}`);
   }

@@ -6,7 +6,7 @@ import { isPolled } from '../../activities/is-polled.ts';
 import { fakeActivities } from '../../bench/support/fake-activities.ts';
 import { registerSearchAttributes } from '../../workers/search-attributes.ts';
 import type { RunPlan } from '../../workflows/inputs.ts';
-import type { DataEngineProgress, RoundProgress } from '../../workflows/messages.ts';
+import { type DataEngineProgress, type RoundProgress, standingInWords } from '../../workflows/messages.ts';
 import { gate } from '../helpers/gate.ts';
 import { createWorker, startEnvironment, type WorkflowTestEnvironment } from './environment.ts';
 import { planOn } from './histories/scenarios.ts';
@@ -224,3 +224,9 @@ test('a receiver of notifications that does not answer holds no round up', async
     },
   );
 }, 60_000);
+
+test('what a round is at is said in words where an answer is refused', () => {
+  expect(standingInWords('running')).toBe('is running');
+  expect(standingInWords('no-worker')).toBe('waits for a GPU worker');
+  expect(standingInWords('no-teacher')).toBe('waits for its teacher');
+});
