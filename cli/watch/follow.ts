@@ -28,8 +28,7 @@ export async function followRun(
 ): Promise<void> {
   let unanswered = 0;
   let shownRound: number | undefined;
-  for (;;) {
-    signal?.throwIfAborted();
+  while (!signal?.aborted) {
     try {
       const deadline = Date.now() + answerTimeoutMilliseconds;
       const views = await client.withDeadline(deadline, async () => {
@@ -37,17 +36,21 @@ export async function followRun(
         return [...(await endedSince(client, shownRound, view)), view];
       });
       unanswered = 0;
+      if (signal?.aborted) break;
       for (const view of views) show(view);
       const last = views.at(-1) as RunView;
       if (last.status !== 'RUNNING') return;
       shownRound = last.round ?? shownRound;
     } catch (error) {
+      if (signal?.aborted) break;
       unanswered += 1;
       if (!isUnanswered(error) || unanswered > maxReadsWithoutAnswer) throw error;
       show(undefined);
     }
     await sleep(readEveryMilliseconds, undefined, { signal }).catch(() => undefined);
   }
+  // What is said of the end stands below the last view: no other is drawn over it.
+  signal?.throwIfAborted();
 }
 
 /** The rounds that ended since the last view, each as a view of its own: it may have had steps that no view showed. */

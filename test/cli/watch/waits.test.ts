@@ -74,3 +74,25 @@ test('a step that fails says its last error and when the next attempt is; each s
       }
   });
 }, 120_000);
+
+test('shows no view that arrives after an interruption, whose words stand last', async () => {
+  const { client } = environment.temporal;
+  const workflowId = 'interrupted';
+  const handle = await client.workflow.start('dataEngine', {
+    ...{ taskQueue: workflowId, workflowId },
+    args: [{ config: 'tiny.yaml' }],
+  });
+  const interruption = new AbortController();
+  const lateClient = Object.assign(Object.create(client) as typeof client, {
+    withDeadline: async <T>(deadline: number, read: () => Promise<T>): Promise<T> => {
+      const view = await client.withDeadline(deadline, read);
+      interruption.abort(new Error('interrupted'));
+      return view;
+    },
+  });
+  const shown: unknown[] = [];
+  const followed = followRun(lateClient, workflowId, (view) => void shown.push(view), interruption.signal);
+  await expect(followed).rejects.toThrow('interrupted');
+  expect(shown).toEqual([]);
+  await handle.terminate();
+}, 60_000);
