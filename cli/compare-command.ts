@@ -1,8 +1,9 @@
 import { stripVTControlCharacters } from 'node:util';
 import type { Command } from 'commander';
+import { worded } from '../src/core/worded.ts';
 import type { Comparison } from '../src/evaluation/compare-models.ts';
 import { integer } from './options.ts';
-import { tell, worded } from './say.ts';
+import { tell } from './say.ts';
 import { textTable } from './text-table.ts';
 
 interface CompareOptions {

@@ -14,8 +14,3 @@ export function say(text: string, stream: TextStream = process.stderr): void {
 export function tell(text: string): void {
   say(text, process.stdout);
 }
-
-/** A name of the program as a person says it: `multiple choice` of `multipleChoice`. */
-export function worded(name: string): string {
-  return name.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
-}

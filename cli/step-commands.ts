@@ -4,6 +4,7 @@
 import type { Command } from 'commander';
 import { formatSeconds } from '../src/core/durations.ts';
 import { printable } from '../src/core/printable.ts';
+import { worded } from '../src/core/worded.ts';
 import type { StepContext, StepOutcome } from '../src/round/step-context.ts';
 import { rowOf, type StepName, stepNames, steps } from '../src/round/steps.ts';
 import { confirmation, type PriceOptions } from './before-run.ts';
@@ -11,7 +12,7 @@ import { interruptible } from './failures.ts';
 import { addConfigOptions, type ConfigOptions, integer, loadNamedConfig, ownConfig } from './options.ts';
 import { addTakeoverOption, ownRun, type TakeoverOption } from './own-run.ts';
 import { createProgressDisplay } from './progress-display.ts';
-import { tell, worded } from './say.ts';
+import { tell } from './say.ts';
 
 type Step = (context: StepContext) => Promise<StepOutcome>;
 

@@ -27,7 +27,7 @@ async function lookAgainAndAgain(round: RoundState): Promise<never> {
   const { gpu: queue, cpu } = plan.queues;
   let minutes = plan.lookForWorkersMinutes ?? defaultMinutes;
   for (;;) {
-    await sleep(minutes * 60_000);
+    await sleep(minutes * 60_000, { summary: `Until it is looked whether a worker polls ${queue}` });
     const { lookForWorkers } = cpuActivities(cpu, `Look whether a worker polls ${queue}`, 10);
     const { polled } = await lookForWorkers({ ...reference, queue });
     await round.showUnattended(polled ? undefined : queue);

@@ -27,7 +27,7 @@ export async function startOnlyChild<Input, Result>(
       await getExternalWorkflowHandle(options.workflowId)
         .cancel()
         .catch(() => undefined);
-      await sleep(seconds * 1000);
+      await sleep(seconds * 1000, { summary: `Until ${options.workflowId} has ended` });
     }
   }
 }

@@ -86,7 +86,7 @@ export class TeacherCalls {
     try {
       let { seconds } = poll;
       while (!(await this.teacher(`Check ${batch}`).checkBatch({ ...reference, batch, chunk })).ended) {
-        await sleep(seconds * 1000);
+        await sleep(seconds * 1000, { summary: `Until ${batch} is checked again` });
         seconds = Math.min(poll.maximumSeconds, seconds * 1.5);
       }
     } catch (error) {

@@ -1,3 +1,4 @@
+import { worded } from '../core/worded.ts';
 import { type Cell, folded, type Html, table, withRange } from './html.ts';
 import { type ReportCombined, type ReportMeasure, type ReportRound, reportsDirectAnswers } from './report-input.ts';
 
@@ -6,13 +7,13 @@ export function benchmarkTable(rounds: readonly ReportRound[]): Html {
   const lines = unique(rounds.flatMap(({ benchmarks }) => benchmarks));
   if (lines.length === 0) return '<p>No scores yet.</p>';
   const rows = lines.map((line): Cell[] => [
-    `${line.title} (${line.set}), ${line.measure}`,
+    `${line.title} (${line.set}), ${worded(line.measure)}`,
     ...rounds.map(({ benchmarks }) => scoreCell(benchmarks.find((one) => isSame(one, line)))),
   ]);
   const figures = unique(rounds.flatMap(({ combined = [] }) => combined.map(asLine)));
   for (const figure of figures) {
     const cells = rounds.map(({ combined = [] }) => combinedCell(combined.find((one) => isSame(asLine(one), figure))));
-    rows.push([`${figure.title} (${figure.set}), ${figure.measure}`, ...cells]);
+    rows.push([`${figure.title} (${figure.set}), ${worded(figure.measure)}`, ...cells]);
   }
   if (rounds.some(({ serving }) => serving)) {
     rows.push(
@@ -68,7 +69,7 @@ export function abilityTables(rounds: readonly ReportRound[]): Html {
           String(estimate.count),
         ]),
       );
-      const summary = `${title} (${set}), ${measure}, by kind of question: round ${last?.round}`;
+      const summary = `${title} (${set}), ${worded(measure)}, by kind of question: round ${last?.round}`;
       return folded(summary, table(['Kind', 'Score', 'Of'], rows));
     });
   return folds.join('\n');
