@@ -2,7 +2,7 @@
  * Weights & Biases, by the files of its offline mode: `wandb sync` uploads them with the key of whoever calls it. The loop is a
  * run, and each round one of the same group.
  */
-import { join } from 'node:path';
+import { joinInside } from '../core/inside.ts';
 import { writeFileAtomically } from '../core/write-file.ts';
 import type { TrackedRound, TrackedRun, Tracker, TrackerIds } from './tracker.ts';
 import { type Field, logFile, message } from './wandb-file.ts';
@@ -23,7 +23,7 @@ export const wandb: Tracker = {
     const write = async (id: string, startedAt: string, records: Uint8Array[]) => {
       // `wandb sync` finds the id by the folder's name.
       const name = `offline-run-${startedAt.slice(0, 19).replace(/[-:]/g, '').replace('T', '_')}-${id}`;
-      await writeFileAtomically(join(folder, name, `run-${id}.wandb`), logFile(numbered(records)));
+      await writeFileAtomically(joinInside(folder, `${name}/run-${id}.wandb`), logFile(numbered(records)));
     };
     await write(own, run.startedAt, loopRecords({ ...run, id: own }, project));
     for (const round of rounds) {

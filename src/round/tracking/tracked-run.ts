@@ -1,5 +1,5 @@
 /** What a tracker is told of a run: the figures of the report, with the times and places of what was made. */
-import { basename, join } from 'node:path';
+import { basename } from 'node:path';
 import { mapPaths } from '../../config/config-paths.ts';
 import { configSchema } from '../../config/schema.ts';
 import { hashValue } from '../../core/hash.ts';
@@ -103,7 +103,7 @@ async function datasetOf({ run }: StepContext, round: number): Promise<TrackedRo
   const { id, parents, files } = entry.version;
   const samples = files.reduce((total, file) => total + file.samples, 0);
   const place = run.stored?.uri ?? run.root;
-  return { version: id, parents, samples, reference: `${place}/${join(versionsFolder, `${id}.json`)}` };
+  return { version: id, parents, samples, reference: `${place}/${versionsFolder}/${id}.json` };
 }
 
 /** Texts, numbers and switches of the config, by their keys; of this machine's paths the last name. */
