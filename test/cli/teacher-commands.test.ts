@@ -72,7 +72,7 @@ describe('estimate', () => {
     const [, tokens = 0] = /prompt tokens: +(\d+)/.exec(output) ?? [];
     const [, answers = 0] = /answer tokens: +(\d+)/.exec(output) ?? [];
     const [, cost, most] = /cost: +([\d.]+) USD, ([\d.]+) USD at most; spent so far 0\.00 USD/.exec(output) ?? [];
-    expect(output).toMatch(/^round 1: 40 requests to gpt-4 \(online\)$/m);
+    expect(output).toMatch(/^round 1: 40 requests to local rules \(online\)$/m);
     expect(Number(cost)).toBeCloseTo((Number(tokens) * 30 + Number(answers) * 60) / 1e6, 1);
     expect(Number(most)).toBeGreaterThan(Number(cost));
     expect(output).toMatch(/time: +at least 4\.0 minutes/);
