@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import { InputError } from '../src/core/input-error.ts';
 import { namedRun } from './prune-command.ts';
+import { tell } from './say.ts';
 
 /** Adds `dataengine track`. */
 export function addTrackCommand(program: Command, signal: AbortSignal): void {
@@ -22,7 +23,7 @@ export function addTrackCommand(program: Command, signal: AbortSignal): void {
         if (outcome === undefined) throw noTracker(named);
         const { rounds, to } = outcome;
         const what = rounds.length === 0 ? 'nothing new' : `rounds ${rounds.join(', ')}`;
-        process.stdout.write(`${to}: ${what}\n`);
+        tell(`${to}: ${what}`);
       });
     });
 }
