@@ -12,7 +12,8 @@ from images import image_size, images_of, read_image, read_images
 from plain_text import as_plain_text, plain_text_of
 from processors import check_supported, processor_of
 from protocol import JobError
-from random_crop import crop_of, random_crop
+from random_crop import crop_of
+from same_images import shown_part
 
 
 # Video-LLaVA's processor has a name that its model deprecates.
@@ -74,6 +75,7 @@ class ChatFamily:
         self.ends = self._end_tokens(directory, config)
         # By size and what is before it.
         self.image_tokens = {}
+        self.opened = {}
 
     def check(self, _image):
         """Raises JobError for a sample or question that this family takes none of."""
@@ -208,9 +210,10 @@ class ChatFamily:
 
     def _inputs(self, prompts, crops=None):
         """`crops`: of each image, the seed of the part that is shown, or none."""
-        images = read_images([file for _, files in prompts for file in files])
-        opened = (_enlarged_part(image, crop) if crop else image for image, crop in zip(images, crops or [None] * len(images)))
-        images = [[next(opened) for _ in files] for _, files in prompts]
+        files = [file for _, some in prompts for file in some]
+        opened = self._opened(files, all(some == prompts[0][1] for _, some in prompts))
+        shown = (shown_part(opened[file], file, crop) for file, crop in zip(files, crops or [None] * len(files)))
+        images = [[next(shown) for _ in some] for _, some in prompts]
         inputs = self.processor(
             text=[text for text, _ in prompts],
             images=images if any(images) else None,
@@ -221,6 +224,14 @@ class ChatFamily:
             add_special_tokens=self.adds_special_tokens(prompts[0][0]),
         )
         return self._placed(inputs)
+
+    def _opened(self, files, alike):
+        """Images by file. Those that all texts show stay open until others are: more choices of a question may come in further parts."""
+        known = self.opened
+        if not all(file in known for file in files):
+            known = read_images(files)
+            self.opened = known if alike else {}
+        return known
 
     def inputs_of(self, text, files):
         """The model's inputs for one text that shows these images."""
@@ -325,11 +336,6 @@ class ChatFamily:
         learned = self.tokenizer(self.end_mark, add_special_tokens=False)["input_ids"]
         ends = {self.tokenizer.eos_token_id, *(known if isinstance(known, list) else [known])}
         return sorted({*ends, *(learned if len(learned) == 1 else [])} - {None})
-
-
-def _enlarged_part(image, crop):
-    """A random part in the size of the image: how many tokens an image takes may depend on it."""
-    return random_crop(image, crop).resize(image.size, Image.Resampling.BICUBIC)
 
 
 def without_cut(inputs, labels):

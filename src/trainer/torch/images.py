@@ -50,10 +50,12 @@ def read_image(file):
 
 
 def read_images(files):
-    """Those of a batch, which are in memory together. Raises MemoryError, which a smaller batch may avoid."""
-    images = [read_image(file) for file in files]
-    if len(images) > 1 and sum(image.width * image.height for image in images) > 10 * MAXIMUM_PIXELS:
-        raise MemoryError(f"the images of a batch, such as {files[0]}, have more than {10 * MAXIMUM_PIXELS} pixels")
+    """
+    By file, those of a batch, which are in memory together; each is opened once. Raises MemoryError, which a smaller batch may avoid.
+    """
+    images = {file: read_image(file) for file in dict.fromkeys(files)}
+    if len(images) > 1 and sum(image.width * image.height for image in images.values()) > 10 * MAXIMUM_PIXELS:
+        raise MemoryError(f"the images of a batch, such as {next(iter(images))}, have more than {10 * MAXIMUM_PIXELS} pixels")
     return images
 
 

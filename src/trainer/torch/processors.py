@@ -9,6 +9,7 @@ from transformers.models.smolvlm import processing_smolvlm
 from transformers.utils import is_torchvision_available
 
 from protocol import JobError
+from same_images import preparing_once
 
 # By model_type: those that were held against transformers (docs/torchrun.md). A new one is added once the tests hold it.
 CHECKED = {
@@ -73,6 +74,8 @@ def processor_of(directory, config, image=None):
     if image:
         own = processor.image_processor
         processor.image_processor = type(own).from_dict({**own.to_dict(), **image["processor"]})
+    if getattr(processor, "image_processor", None) is not None:
+        preparing_once(processor.image_processor)
     return processor
 
 
