@@ -1,7 +1,7 @@
 /**
  * The options that commands share: which config, which run of it, and what replaces values of the config.
  */
-import { basename, extname } from 'node:path';
+import { basename, extname, resolve } from 'node:path';
 import { type Command, InvalidArgumentError } from 'commander';
 import { loadConfig } from '../src/config/load-config.ts';
 import type { Config } from '../src/config/schema.ts';
@@ -84,7 +84,7 @@ export async function requireOwnConfig(file: string): Promise<void> {
 
 /** The workflow's input that these options mean. */
 export function toWorkflowInput({ config, dataRoot, run, seed }: ConfigOptions, rounds?: number): DataEngineInput {
-  return { config, dataRoot, run, seed, rounds };
+  return { config, dataRoot: dataRoot && resolve(dataRoot), run, seed, rounds };
 }
 
 /**

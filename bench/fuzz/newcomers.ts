@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import fc from 'fast-check';
 import { parse } from 'yaml';
 import { folderOfImages, imageFolder, listFolder, questionFacts, sideOf } from '../../cli/init/look-at-folder.ts';
@@ -91,6 +91,7 @@ const facts: ConfigParts['facts'] = {
 const written = fuzzTarget<ConfigParts>('init-config', async () => ({
   input: fc.record({
     run: fc.constant('own'),
+    output: fc.constantFrom('own.yaml', '/own/of/mine.yaml'),
     model: hostileText,
     isSmall: fc.boolean(),
     isBuiltIn: fc.boolean(),
@@ -113,9 +114,17 @@ const written = fuzzTarget<ConfigParts>('init-config', async () => ({
   async take(parts) {
     const value = parse(configText(parts));
     const { data, model, teacher } = value;
-    const said = [model.path, data.root, data.images.train, data.validation.file, data.test.file, teacher.provider];
+    const from = dirname(resolve(parts.output));
+    const said = [
+      resolve(from, model.path),
+      resolve(from, data.root),
+      data.images.train,
+      data.validation.file,
+      data.test.file,
+      teacher.provider,
+    ];
     const { files, images, root } = parts;
-    const meant = [parts.model, root, images, files.validation, files.test, parts.teacher.provider];
+    const meant = [resolve(parts.model), resolve(root), images, files.validation, files.test, parts.teacher.provider];
     if (JSON.stringify(said) !== JSON.stringify(meant)) throw new Error(`the config says ${JSON.stringify(said)}`);
     // It may be refused for what it says, not for how it is written.
     configSchema.safeParse(value);

@@ -2,9 +2,9 @@
  * The share of a run's time in which no step of the library ran.
  */
 import { readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import type { Client } from '@temporalio/client';
-import { parseDocument } from 'yaml';
+import { stringify } from 'yaml';
 import { z } from 'zod';
 import { connectClient } from '../../cli/temporal-client.ts';
 import { startOwned } from '../../demo/command/child-process.ts';
@@ -33,9 +33,7 @@ export async function measureRun(configFile: string, folder: string): Promise<Ru
     const server = await startTemporalServer(folder);
     owned.push(server.process);
     const config = join(folder, 'config.yaml');
-    const settings = parseDocument(await readFile(configFile, 'utf8'));
-    settings.set('runsDirectory', join(folder, 'runs'));
-    await writeFile(config, settings.toString());
+    await writeFile(config, stringify({ extends: resolve(configFile), runsDirectory: join(folder, 'runs') }));
     const logs = ['cpu', 'gpu'].map((kind) => join(folder, `${kind}.log`));
     for (const [index, kind] of ['cpu', 'gpu'].entries()) {
       owned.push(

@@ -95,6 +95,7 @@ export async function initialize(folder: string, options: InitOptions, ask: Ask,
   );
   const parts: ConfigParts = {
     run: basename(resolve(folder)).replace(/[^\w.-]+/g, '-') || 'own',
+    output,
     model,
     isBuiltIn,
     isSmall: (await realPath(model)) === (await realPath(projectFile(stage1))),

@@ -1,11 +1,13 @@
 /** The config that `dataengine init` writes: one file, with a comment for each decision. */
-import { relative } from 'node:path';
+import { dirname, relative, resolve, sep } from 'node:path';
 import { projectFile } from '../../src/core/files.ts';
 import { isBelow } from '../../src/core/inside.ts';
 import type { SideName } from '../../src/datasets/split/split-manifest.ts';
 import type { QuestionFacts } from './look-at-folder.ts';
 
 export interface ConfigParts {
+  /** The config's own file. */
+  output: string;
   run: string;
   model: string;
   /** Whether the model's family is implemented on TensorFlow. */
@@ -34,7 +36,9 @@ export interface ConfigParts {
 const mostRequests = 2000;
 
 export function configText(parts: ConfigParts): string {
-  const { run, model, root, images, files, isAokvqa, conversations, facts, freeImages, teacher } = parts;
+  const { run, output, images, files, isAokvqa, conversations, facts, freeImages, teacher } = parts;
+  const from = (path: string) => quoted(pathFromConfig(output, path));
+  const shipped = (file: string) => from(projectFile(file));
   const requests = Math.min(mostRequests, Math.max(1, freeImages));
   const repeats = facts.questions > 0 && facts.texts / facts.questions < 0.8;
   const instruction = facts.areNumbers ? 'Answer with a number.' : 'Answer with a single word or phrase.';
@@ -55,11 +59,11 @@ export function configText(parts: ConfigParts): string {
     '# Rounds of new data after round 0, which trains on your own questions alone.',
     'rounds: 1',
     '',
-    `model: { path: ${quoted(model)} }`,
+    `model: { path: ${from(parts.model)} }`,
     ...(parts.isBuiltIn ? [] : ['# PyTorch: `dataengine setup --torch` installs it.', 'trainer: torchrun']),
     '',
     'data:',
-    `  root: ${quoted(root)}`,
+    `  root: ${from(parts.root)}`,
     '  # The pool: new samples are written about the images of `train`; those of scored questions are never drawn.',
     `  images: { train: ${quoted(images)}, validation: ${quoted(images)} }`,
     '  # The teacher sees each image, and gets no other facts about it.',
@@ -74,7 +78,7 @@ export function configText(parts: ConfigParts): string {
     ...(files.test === undefined
       ? []
       : ['  # Scored in every round, and used for nothing else.', `  test: ${scored(files.test)}`]),
-    ...typesLines(parts.types),
+    ...typesLines(parts.types, from),
     '',
     'finetune:',
     '  epochs: 3',
@@ -98,11 +102,11 @@ export function configText(parts: ConfigParts): string {
           '  # What all rounds may cost together, in the currency of the prices; a run needs a limit, or `budget: none`.',
           '  # budget: { limit: 10 }',
         ]),
-    `  prompt: ${quoted(shipped('configs/prompts/generate-from-image-v1.md'))}`,
+    `  prompt: ${shipped('configs/prompts/generate-from-image-v1.md')}`,
     ...(facts.shortAnswers === 0
       ? []
-      : [`  shortAnswerPrompt: ${quoted(shipped('configs/prompts/generate-short-from-image-v1.md'))}`]),
-    `  prices: ${quoted(shipped('configs/prices.yaml'))}`,
+      : [`  shortAnswerPrompt: ${shipped('configs/prompts/generate-short-from-image-v1.md')}`]),
+    `  prices: ${shipped('configs/prices.yaml')}`,
     ...(repeats
       ? [
           '',
@@ -116,7 +120,7 @@ export function configText(parts: ConfigParts): string {
   return lines.join('\n');
 }
 
-function typesLines(types: string | undefined): string[] {
+function typesLines(types: string | undefined, from: (path: string) => string): string[] {
   if (types === 'discover') {
     return [
       '',
@@ -126,8 +130,8 @@ function typesLines(types: string | undefined): string[] {
   }
   if (types === 'column')
     return ['', '# The types are those that the validation questions have.', 'questionTypes: { source: column }'];
-  const list = types ?? shipped('configs/question-types.yaml');
-  return ['  # Names and explanations of question types, for the teacher.', `  questionTypes: ${quoted(list)}`];
+  const list = types ?? projectFile('configs/question-types.yaml');
+  return ['  # Names and explanations of question types, for the teacher.', `  questionTypes: ${from(list)}`];
 }
 
 /** As the demo trains its model of a few million weights. */
@@ -145,13 +149,14 @@ const smallModel = [
 /** As JSON where YAML would read a text as something else. */
 function quoted(text: string | undefined): string {
   const plain = text ?? '';
-  return /^[A-Za-z/][\w./-]*$/.test(plain) && !/^(?:true|false|null|yes|no|on|off)$/i.test(plain)
+  return /^(?:[A-Za-z/]|\.{1,2}(?:\/|$))[\w./-]*$/.test(plain) && !/^(?:true|false|null|yes|no|on|off)$/i.test(plain)
     ? plain
     : JSON.stringify(plain);
 }
 
-/** A file of this program, from the current folder where it is below that. */
-function shipped(file: string): string {
-  const path = projectFile(file);
-  return isBelow(path, [process.cwd()]) ? relative(process.cwd(), path) : path;
+/** A path as the config has it: from its folder, if the path is below that or the current folder; whole otherwise. */
+function pathFromConfig(config: string, path: string): string {
+  const folder = dirname(resolve(config));
+  const whole = resolve(path);
+  return isBelow(whole, [folder, process.cwd()]) ? relative(folder, whole).split(sep).join('/') || '.' : whole;
 }

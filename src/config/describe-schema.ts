@@ -20,7 +20,9 @@ export function configurationPage(): string {
     '# Configuration',
     '',
     'Written by `npm run schema` from `src/config/schema.ts`; do not edit. A config is YAML; a wrong or unknown key is an',
-    'error that names its line and the nearest known key. `extends` takes another file as the basis. Environment',
+    'error that names its line and the nearest known key. `extends` takes another file as the basis. A relative path starts',
+    'in the folder of the file that it is written in; prompts, prices, question types and models that come with the program are',
+    'found by their path in the project too. Environment',
     'variables stand in it as `$' +
       '{NAME}` or `$' +
       '{NAME:-default}`. Editors complete keys with `configs/schema.json`.',

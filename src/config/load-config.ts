@@ -1,16 +1,20 @@
 import { existsSync } from 'node:fs';
-import { isAbsolute } from 'node:path';
+import { dirname, isAbsolute, relative, resolve, sep } from 'node:path';
 import type { z } from 'zod';
 import { type Access, requireConfigAccess, requireDataAccess } from '../core/access.ts';
 import { projectFile } from '../core/files.ts';
 import { describeFirstIssue, fieldPath, InputError } from '../core/input-error.ts';
-import { mapPaths } from './config-paths.ts';
+import { isBelow } from '../core/inside.ts';
+import { valueIn } from '../core/records.ts';
+import { isRemote } from '../core/remote/store-uri.ts';
+import { type ConfigPath, mapPaths } from './config-paths.ts';
 import { type ConfigSource, readConfigSource } from './config-source.ts';
 import { type Config, configJsonSchema, configSchema } from './schema.ts';
 import { knownKeys, nearestKey, newNameOf } from './unknown-keys.ts';
 
 /** What the command line or a workflow's input may change in a config file. */
 export interface ConfigOverrides {
+  /** From the current folder. */
   dataRoot?: string;
   run?: string;
   seed?: number;
@@ -20,7 +24,7 @@ export interface ConfigOverrides {
 
 /**
  * Reads a YAML config and what it extends, expands environment variables, applies the overrides and fills in
- * defaults.
+ * defaults. All paths but those in the data root are absolute then: each starts in the folder of the file that it is written in.
  *
  * @param access of the worker that a workflow asked to read it; undefined for a config that a person named in a terminal
  * @throws InputError with the line of a syntax error; with the line and the nearest known keys for an unknown key, or
@@ -30,20 +34,42 @@ export async function loadConfig(file: string, overrides: ConfigOverrides = {}, 
   await requireDataAccess(access, overrides.dataRoot);
   const source = await readConfigSource(file, (one) => requireConfigAccess(access, one));
   const result = configSchema.safeParse(applyOverrides(source.value, overrides));
-  if (result.success) return withShippedFiles(result.data);
+  if (result.success) return withAbsolutePaths(source, file, result.data);
   throw inputErrorOf(source, result.error);
 }
 
 /**
- * A config names shipped files, such as prompts and the demo's model, by their path in the project. In another working folder
- * that has none of that name, they are the project's.
+ * Makes the paths of a config absolute. A default leads to what comes with the program, or to the config's own folder. Prompts and
+ * models that come with the program are named by their path in the project, wherever the config is.
  */
-function withShippedFiles(config: Config): Config {
-  return mapPaths(configSchema, config, ({ kind, path }) => {
-    if ((kind !== 'configs' && kind !== 'models') || isAbsolute(path) || existsSync(path)) return path;
-    const shipped = projectFile(path);
-    return existsSync(shipped) ? shipped : path;
+function withAbsolutePaths({ value, placeOf }: ConfigSource, file: string, config: Config): Config {
+  return mapPaths(configSchema, config, ({ keys, kind, path }) => {
+    if (kind === 'the data root' || isAbsolute(path) || isRemote(path)) return path;
+    const isShippedKind = kind === 'configs' || kind === 'models';
+    if (!isWritten(value, keys)) return isShippedKind ? projectFile(path) : resolve(folderOf(file), path);
+    const written = placeOf(keys).file;
+    const own = resolve(folderOf(written), path);
+    if (!isShippedKind || existsSync(own)) return own;
+    const shipped = [resolve(dirname(written), path), projectFile(path)];
+    return shipped.find((one) => isBelow(one, [projectFile('')]) && existsSync(one)) ?? own;
   });
+}
+
+function isWritten(value: unknown, keys: ConfigPath['keys']): boolean {
+  return (
+    keys.reduce<unknown>((part, key) => (isRecord(part) ? valueIn(part, String(key)) : undefined), value) !== undefined
+  );
+}
+
+/**
+ * The folder that paths in a config start in. Nothing is written into an installed package: its configs are read as if they were
+ * in `configs/` of the current folder.
+ */
+function folderOf(file: string): string {
+  const folder = dirname(resolve(file));
+  const shipped = projectFile('configs');
+  if (!shipped.includes(`${sep}node_modules${sep}`) || !isBelow(folder, [shipped])) return folder;
+  return resolve('configs', relative(shipped, folder));
 }
 
 function applyOverrides(raw: unknown, overrides: ConfigOverrides): unknown {
@@ -54,7 +80,7 @@ function applyOverrides(raw: unknown, overrides: ConfigOverrides): unknown {
   return {
     ...raw,
     ...given,
-    ...(dataRoot !== undefined && { data: { ...(isRecord(raw.data) && raw.data), root: dataRoot } }),
+    ...(dataRoot !== undefined && { data: { ...(isRecord(raw.data) && raw.data), root: resolve(dataRoot) } }),
     ...(samplingStrategy !== undefined && {
       sampling: { ...(isRecord(raw.sampling) && raw.sampling), strategy: samplingStrategy },
     }),

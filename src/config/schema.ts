@@ -37,7 +37,9 @@ export const configSchema = z
       .default(42)
       .describe('Seed of all random draws: the same seed and inputs give the same data.'),
     rounds: z.int().nonnegative().default(2).describe('Data-engine rounds after round 0, the base finetune.'),
-    runsDirectory: pathIn('runs').default('runs').describe('Folder of the run folders.'),
+    runsDirectory: pathIn('runs')
+      .default('runs')
+      .describe('Folder of the run folders. The default is in the folder of the config.'),
     store: storeUri
       .optional()
       .describe(

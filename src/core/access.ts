@@ -13,6 +13,11 @@ import { type WorkerSettings, workerSettingsVariable } from './worker-settings.t
 /** Settings of the worker, or undefined for work that a person typed. */
 export type Access = WorkerSettings | undefined;
 
+/** The folder that paths in the config of a run in a store start in: the worker's first one with configs. */
+export function configRoot(access: Access): string {
+  return access?.configs[0] ?? resolve('configs');
+}
+
 const listIt = (key: keyof WorkerSettings) =>
   `List it under ${key} in the settings of the worker (${workerSettingsVariable}), if this worker may use it`;
 

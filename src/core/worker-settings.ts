@@ -77,7 +77,7 @@ export const workerSettingsSchema = z.strictObject({
     .array(path)
     .default(['configs'])
     .describe(
-      "Folders with the configs that a workflow's input may name, and with the prompts, prices and question types that a config names.",
+      "Folders with the configs that a workflow's input may name, and with the prompts, prices and question types that a config names. Paths in the config of a run in a store start in the first one.",
     ),
   data: z
     .array(path)

@@ -31,7 +31,7 @@ export async function withNamedRun<R>(
   const given = await configOf(named, access);
   const { run: name, ...places } = await placeOfNamed(named, access, given);
   return withOtherRun({ config: places, signal, access }, name, async (run) => {
-    const config = await readFrozenConfig(run.root);
+    const config = await readFrozenConfig(run.root, access);
     return work({ config, run, signal, extensions, access }, given);
   });
 }

@@ -2,7 +2,7 @@
 import { resolve } from 'node:path';
 import { pathsIn } from '../config/config-paths.ts';
 import { type Config, configSchema } from '../config/schema.ts';
-import { type Access, requirePathAccess, requireRunsAccess, requireStoreAccess } from '../core/access.ts';
+import { type Access, configRoot, requirePathAccess, requireRunsAccess, requireStoreAccess } from '../core/access.ts';
 import { withFence } from '../core/fence.ts';
 import { fieldPath } from '../core/input-error.ts';
 import { refuseCopy } from '../core/remote/run-claim.ts';
@@ -53,7 +53,7 @@ async function openRun<R>(
     const root = localPath(reference);
     await requireRunsAccess(access, root);
     await refuseCopy(root);
-    const config = { ...(await readFrozenConfig(root)), ...cacheOf(access) };
+    const config = { ...(await readFrozenConfig(root, access)), ...cacheOf(access) };
     await requireConfigPaths(access, config);
     return work({ config, run: { root }, signal, extensions, access });
   }
@@ -67,10 +67,10 @@ async function openRun<R>(
       rules: storeRules,
       signal,
       onTransfer: transfers.report,
-      owns: async (run) => owns?.({ config: await readFrozenConfig(run.root), run }) ?? [],
+      owns: async (run) => owns?.({ config: await readFrozenConfig(run.root, access), run }) ?? [],
     },
     async (run, stopped) => {
-      const config = { ...(await readFrozenConfig(run.root)), ...places };
+      const config = { ...(await readFrozenConfig(run.root, access)), ...places };
       // A bucket's writer wrote it. What a data source makes is made below the data root.
       await requireConfigPaths(access, config);
       // Each machine has the data on its own disk: what a data source makes is made on each.
@@ -169,7 +169,7 @@ async function startRun<R>(
   const places = await checkNewRun(config, given);
   if (config.store === undefined) {
     await refuseCopy(openRunDirectory(resolve(config.runsDirectory), name).root);
-    const keeps = { isOthers: await isOthers(newRunReference(config, name), given) };
+    const keeps = { isOthers: await isOthers(newRunReference(config, name), given), access };
     const { config: frozen, directory } = await freezeConfig(config, name, keeps);
     return work({ config: { ...frozen, ...places }, run: directory, signal, extensions, access });
   }
@@ -179,7 +179,7 @@ async function startRun<R>(
     openStore(config.store, () => signal),
     `runs/${name}/conditional-writes`,
   );
-  const here = withAbsolutePaths({ ...config, ...places });
+  const here = withAbsolutePaths({ ...config, ...places }, configRoot(access));
   const transfers = transferReporter(onProgress);
   return withStoredRun(
     uri,
@@ -191,7 +191,7 @@ async function startRun<R>(
       owns: async (run) => owns?.({ config: here, run }) ?? [],
     },
     async (run, stopped) => {
-      const keeps = { runsDirectory: here.runsDirectory, isOthers: await isOthers(uri, given) };
+      const keeps = { runsDirectory: here.runsDirectory, isOthers: await isOthers(uri, given), access };
       const { config: frozen } = await freezeConfig(config, name, keeps);
       return transfers.silenced(() =>
         work({ config: { ...frozen, ...places }, run, signal: stopped, extensions, access }),

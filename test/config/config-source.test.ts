@@ -1,5 +1,5 @@
 import { writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { loadConfig } from '../../src/config/load-config.ts';
 import { temporaryFolder } from '../helpers/temporary-folder.ts';
@@ -30,14 +30,14 @@ describe('extends', () => {
       'run.yaml': 'extends: ./middle.yaml\ndata: { train: [{ dataset: aokvqa }] }\nfinetune: { epochs: 3 }\n',
     });
     const { data, finetune, ...config } = await loadConfig(file('run.yaml'));
-    expect(data).toMatchObject({ root: 'data', train: [{ dataset: 'aokvqa' }] });
+    expect(data).toMatchObject({ root: file('data'), train: [{ dataset: 'aokvqa' }] });
     expect(finetune).toMatchObject({ epochs: 3, lora: { rank: 16, alpha: 8, dropout: 0.05 } });
     expect(config).not.toHaveProperty('extends');
   });
 
   it('lets overrides have the last word', async () => {
     const file = await write({ 'base.yaml': `${base}seed: 1\n`, 'run.yaml': 'extends: base.yaml\nseed: 2\n' });
-    expect(await loadConfig(file('run.yaml'), { seed: 3 })).toMatchObject({ seed: 3, model: { path: 'data/stage1' } });
+    expect(await loadConfig(file('run.yaml'), { seed: 3 })).toMatchObject({ seed: 3, data: { root: file('data') } });
   });
 
   it('names the file and line that a wrong value comes from', async () => {
@@ -75,7 +75,7 @@ describe("the reference system's 12 training rows", () => {
     const { run, rounds: engineRounds, model, data, finetune, evaluate } = config;
     // A run is called as its file is, or its workflow.
     expect({ run, engineRounds }).toEqual({ run: undefined, engineRounds: 0 });
-    expect(model.path).toBe(`data/minigpt4-${size}`);
+    expect(model.path).toBe(resolve(`data/minigpt4-${size}`));
     expect(data.format).toBe(format.toUpperCase());
     expect(data.train.map(({ dataset, sampleRatio }) => [dataset, sampleRatio])).toEqual(
       [

@@ -91,7 +91,14 @@ test('Official checkpoints and large models: what fits, and the steps of a train
   await changeConfig(official, { teacher: { budget: { limit: 50 } } });
   const row = join(sandbox.folder, 'configs', 'reference', '7b-qma-rounds1-2.yaml');
   await copyFile(smallConfig, row);
-  await changeConfig(row, { run: 'row', rounds: 0 });
+  // It is a folder deeper.
+  const places = {
+    runsDirectory: '../../runs',
+    cacheDirectory: '../../.cache',
+    model: { path: '../../data/stage1' },
+    data: { root: '../../.cache/scenes' },
+  };
+  await changeConfig(row, { run: 'row', rounds: 0, ...places });
   for (const step of ['prepare-data', 'finetune ', 'merge ', 'evaluate ']) {
     await type(`dataengine ${step.trim()} --config configs/reference/7b-qma-rounds1-2.yaml`);
   }

@@ -38,15 +38,16 @@ export async function otherConfigs(root: string): Promise<OtherConfig[]> {
  * What configs name of a run, whichever of their keys it is: a key that is new to this version counts too.
  *
  * @param root the run's folder
+ * @param paths the folder that paths of runs in a store start in
  * @throws InputError for a config that can't be read: nobody knows what that run needs
  */
-export async function needsOf(root: string, configs: readonly OtherConfig[]): Promise<Need[]> {
+export async function needsOf(root: string, configs: readonly OtherConfig[], paths: string): Promise<Need[]> {
   const here = await real(root);
   const needs: Need[] = [];
   for (const { run, file, text } of configs) {
     const config = parsed(file, text);
     const dataRoot = (config as { data?: { root?: unknown } } | null)?.data?.root;
-    const folders = ['.', ...(typeof dataRoot === 'string' ? [dataRoot] : [])];
+    const folders = [paths, ...(typeof dataRoot === 'string' ? [resolve(paths, dataRoot)] : [])];
     for (const value of textsIn(config)) {
       for (const folder of folders) {
         const path = await real(resolve(folder, value));

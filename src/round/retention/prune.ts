@@ -5,6 +5,7 @@
 import { readdir, rm, rmdir, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { retentionSchema } from '../../config/retention-schema.ts';
+import { configRoot } from '../../core/access.ts';
 import { requireFence } from '../../core/fence.ts';
 import { joinInside } from '../../core/inside.ts';
 import { readManifest } from '../../core/manifest.ts';
@@ -43,7 +44,7 @@ export async function prune(open: OpenRun, options: PruneOptions = {}): Promise<
 }
 
 async function pruneOnDisk(open: OpenRun, options: GuardedPrune): Promise<PruneOutcome> {
-  const { config, run } = open;
+  const { config, run, access } = open;
   const { root } = run;
   const { dryRun = false, retention, beside, goesOn, now = new Date() } = options;
   const rounds = await roundsOf(
@@ -53,7 +54,7 @@ async function pruneOnDisk(open: OpenRun, options: GuardedPrune): Promise<PruneO
     beside?.works !== undefined,
   );
   const kept = await keptRounds(open, retention ?? config.retention ?? retentionSchema.parse({}), rounds);
-  const needs = await needsOf(root, await otherConfigs(root));
+  const needs = await needsOf(root, await otherConfigs(root), configRoot(access));
   const stays = { kept: new Set(kept.map(({ round }) => round)), untouched: rounds.untouched, needs };
   const planned = await planOnDisk(root, stays, now.getTime());
   const removals: Removal[] = dryRun ? planned : [];

@@ -2,8 +2,9 @@
  * `dataengine init` on folders such as people have, and what it writes.
  */
 import { appendFile, copyFile, mkdir, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { expect, test } from 'vitest';
+import { parse } from 'yaml';
 import { type Ask, initialize } from '../../../cli/init/init.ts';
 import { writeOwnFolder } from '../../../demo/scenes/write-own-folder.ts';
 import { loadConfig } from '../../../src/config/load-config.ts';
@@ -39,7 +40,10 @@ test('writes a config that loads, with the questions divided by image, and says 
   });
   expect(config.finetune.stepsPerEpoch).toBe('auto');
   expect(config.refine.evaluationSimilarity).toBe('off');
-  expect(await readFile(output, 'utf8')).toMatch(/^ *# /m);
+  const text = await readFile(output, 'utf8');
+  expect(text).toMatch(/^ *# /m);
+  // Config and data can be moved together.
+  expect(parse(text).data.root).toBe(relative(dirname(output), folder));
 }, 120_000);
 
 test('with --skip-invalid, records that do not fit are left out of the division, and the config says so', async () => {
