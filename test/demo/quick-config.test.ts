@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { loadConfig } from '../../src/config/load-config.ts';
+import { projectFile } from '../../src/core/files.ts';
 import { hashFile } from '../../src/core/hash.ts';
 import { checkGivenAdapter } from '../../src/round/finetune/given-adapter.ts';
 
@@ -13,7 +14,7 @@ const [demo, quick] = await Promise.all(
 test('it differs from the demo in its length alone, and in where round 0 is from', () => {
   const { rounds, finetune, temporal, ...others } = quick ?? expect.fail();
   const { round0Adapter, stepsPerEpoch, ...settings } = finetune;
-  expect([rounds, round0Adapter, stepsPerEpoch]).toEqual([1, 'data/demo-round-0', 520]);
+  expect([rounds, round0Adapter, stepsPerEpoch]).toEqual([1, projectFile('data/demo-round-0'), 520]);
   expect({ ...demo, ...others, finetune: { ...demo?.finetune, ...settings } }).toEqual(demo);
   expect(temporal.taskQueues).toEqual(demo?.temporal.taskQueues);
 });

@@ -23,7 +23,8 @@ const work = { extensions, signal: new AbortController().signal, onProgress: () 
 function settingsFor(folder: string): WorkerSettings {
   return {
     ...usualWorkerSettings(),
-    configs: [folder, projectFile('configs')],
+    // The first is where a person at this machine types: paths of runs in a store start there.
+    configs: [projectFile('configs'), folder],
     data: [join(folder, 'data')],
     models: [tinyModel],
     runs: [join(folder, 'runs')],

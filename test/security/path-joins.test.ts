@@ -21,6 +21,10 @@ const reviewed: Record<string, Record<string, string>> = {
     'basename(path)': 'followLinks puts the path together again that it took apart',
   },
   'src/config/config-source.ts': { 'last.extends': 'requireConfigAccess checks it before it is read' },
+  'src/config/load-config.ts': {
+    path: 'of the config; what a workflow names is checked by requireConfigPaths before the run is opened',
+    'relative(shipped, folder)': 'a folder of the package, which was found to be below configs',
+  },
   'src/core/setup-file.ts': { value: 'of the file that the set-up writes; programs may be anywhere' },
   'src/core/remote/run-files.ts': { folder: 'of the same walk', 'entry.name': listed },
   'src/core/remote/object-cache.ts': { name: listed },
@@ -62,7 +66,9 @@ const reviewed: Record<string, Record<string, string>> = {
   'src/round/retention/needed-by-others.ts': {
     'entry.name': listed,
     value: "only compared with the run's folder; no file is opened",
+    dataRoot: "only compared with the run's folder; no file is opened",
   },
+  'src/round/frozen-config.ts': { path: 'of the config; requireConfigPaths checks it before the run is opened' },
   'src/round/retention/plan-on-disk.ts': { 'entry.name': listed },
   'src/round/publish.ts': { name: listed },
   'src/round/report/read-times.ts': { name: listed },
