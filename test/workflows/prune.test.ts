@@ -1,20 +1,29 @@
 /** Pruning on Temporal: the workflow with its real activity, its schedule, and what each round does by itself. */
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { PassThrough } from 'node:stream';
+import { ApplicationFailure } from '@temporalio/common';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createCpuActivities } from '../../activities/cpu.ts';
 import { cpuTasks } from '../../activities/cpu-tasks.ts';
+import { createGpuActivities } from '../../activities/gpu.ts';
 import { roundSummary } from '../../bench/fuzz/inputs.ts';
+import { watch } from '../../cli/watch/watch.ts';
 import { fileExists } from '../../src/core/files.ts';
 import { usualWorkerSettings } from '../../src/core/worker-settings.ts';
 import { openOwnerPlace } from '../../src/round/owner/owner-place.ts';
+import { clusterOf } from '../../src/round/owner/temporal-executions.ts';
 import type { PruneOutcome } from '../../src/round/retention/removals.ts';
+import { typescriptTrainer } from '../../src/trainer/supervisor/trainer-command.ts';
 import { extensions } from '../../workers/extensions.ts';
+import type { DataEngineProgress } from '../../workflows/messages.ts';
 import { dataengine } from '../cli/in-this-process.ts';
 import { temporaryFolder } from '../helpers/temporary-folder.ts';
 import { playRun } from '../round/retention/finished-run.ts';
+import { pretendTrainerEntry, writeTinyRun } from '../round/tiny-run.ts';
 import { createWorker, startEnvironment, type WorkflowTestEnvironment } from './environment.ts';
 import { until } from './until.ts';
+import { cpuAndTeacherActivities, dependencies } from './worker-activities.ts';
 
 let environment: WorkflowTestEnvironment;
 
@@ -96,3 +105,86 @@ test('where the config has the section, a finished round prunes by itself, for i
   expect(await models()).toEqual([lastGood]);
   expect(await fileExists(join(root, 'round-2', 'round.json'))).toBe(true);
 });
+
+test('beside a workflow that works on the run, its newest round stays whole; once it has ended, it does not', async () => {
+  const { context, settings, models } = await finishedRun();
+  const { client } = environment.temporal;
+  // Nobody polls its queue, so it runs until it is ended.
+  const owner = await client.workflow.start('dataEnginePrune', {
+    taskQueue: 'nobody',
+    workflowId: 'owner',
+    args: [{ config: 'x.yaml' }],
+  });
+  const place = await openOwnerPlace(context.run.root, { access: undefined });
+  const cluster = await clusterOf(client.workflowService);
+  const ids = { workflowId: owner.workflowId, runId: owner.firstExecutionRunId };
+  await place?.claim(1, { kind: 'workflow', cluster, namespace: 'default', ...ids });
+  const checkpoints = () => fileExists(join(context.run.root, 'round-2', 'finetune', 'checkpoints'));
+  const worker = await createWorker(environment, 'data-engine', createCpuActivities({ extensions, settings }));
+  const pruned = (workflowId: string): Promise<PruneOutcome> =>
+    client.workflow.execute('dataEnginePrune', {
+      taskQueue: 'data-engine',
+      workflowId,
+      args: [{ runDirectory: context.run.root }],
+    });
+  await worker.runUntil(async () => {
+    const beside = await pruned('beside');
+    expect(beside.owner).toContain('the workflow owner');
+    expect(beside.kept).toContainEqual({ round: 2, why: expect.stringContaining('its owner is at work') });
+    expect(await models()).toContain(2);
+    expect(await checkpoints()).toBe(true);
+    await owner.terminate();
+    expect((await pruned('afterwards')).owner).toBeUndefined();
+    expect(await checkpoints()).toBe(false);
+  });
+});
+
+test('nights go on over a pruned run: watch follows them, a failed step is tried again, and the report says what is gone', async () => {
+  const folder = await temporaryFolder();
+  const config = await writeTinyRun(folder, (tiny) => ({
+    ...tiny,
+    retention: { lastRounds: 0, best: false },
+    temporal: { ...tiny.temporal, failedStep: { action: 'wait', waitHours: 1 } },
+  }));
+  const { client } = environment.temporal;
+  const trainer = typescriptTrainer(pretendTrainerEntry);
+  const gpu = createGpuActivities({ ...dependencies, trainer });
+  let broken = true;
+  const failing: typeof gpu = {
+    ...gpu,
+    merge: async (reference) => {
+      if (reference.round === 2 && broken) throw ApplicationFailure.nonRetryable('the disk is full', 'InputError');
+      return gpu.merge(reference);
+    },
+  };
+  const night = (workflowId: string) =>
+    client.workflow.start('dataEngine', {
+      taskQueue: 'data-engine',
+      workflowId,
+      args: [{ config, run: 'nights', more: 1 }],
+    });
+  const root = join(folder, 'runs', 'nights');
+  const weights = (round: number) => fileExists(join(root, `round-${round}`, 'merged', 'model.safetensors'));
+  const cpu = await createWorker(environment, 'data-engine', cpuAndTeacherActivities());
+  const teacher = await createWorker(environment, 'data-engine-teacher', cpuAndTeacherActivities());
+  const gpus = await createWorker(environment, 'data-engine-gpu', failing);
+  const lastGood = async () => JSON.parse(await readFile(join(root, 'lineage.json'), 'utf8')).lastGood as number;
+  const nights = async () => {
+    await (await night('night-1')).result();
+    const first = await lastGood();
+    expect(await Promise.all([0, 1].map(weights))).toEqual([0, 1].map((round) => round === first));
+    const second = await night('night-2');
+    const watched = watch(client, 'night-2', { form: 'lines', output: new PassThrough().resume() });
+    await until(async () => (await second.query<DataEngineProgress>('progress')).waiting?.step === 'merge');
+    broken = false;
+    await second.executeUpdate('retryStep', { args: [{ step: 'merge' }] });
+    return watched;
+  };
+  const result = await cpu.runUntil(teacher.runUntil(gpus.runUntil(nights())));
+  expect(result.rounds.map(({ round }) => round)).toEqual([0, 1, 2]);
+  const good = await lastGood();
+  expect(await Promise.all([0, 1, 2].map(weights))).toEqual([0, 1, 2].map((round) => round === good));
+  const html = await readFile(result.report, 'utf8');
+  expect(html).toContain('round 2 of 2 is done');
+  expect(html).toMatch(/Round \d: [\d.]+ [kMG]B were pruned/);
+}, 300_000);
