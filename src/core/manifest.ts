@@ -142,6 +142,8 @@ export interface StepToRun {
   inSeveralCalls?: boolean;
   /** Whether a result of the same inputs is to be computed again. The work then resumes from what is in the folder. */
   redo?: (manifest: Manifest) => boolean;
+  /** When work on it began, if that was before its inputs were known. */
+  since?: Date;
   now?: () => Date;
 }
 
@@ -154,7 +156,7 @@ export interface StepToRun {
 export async function startStep(
   input: StepToRun,
 ): Promise<{ manifest: Manifest } | { startedAt: string; attempt: string }> {
-  const { directory, step, inputs, inSeveralCalls, redo = () => false, now = () => new Date() } = input;
+  const { directory, step, inputs, inSeveralCalls, redo = () => false, now = () => new Date(), since = now() } = input;
   const inputsHash = hashValue({ step, inputs });
 
   // As it is now: this process may be stopped for hours between any two lines, while other attempts start and finish.
@@ -172,7 +174,7 @@ export async function startStep(
   const attempt = randomBytes(8).toString('hex');
   const isOfOthers = before !== undefined && !resumes;
   if (isOfOthers) await clearStepFolder(directory, step, seen);
-  const startedAt = inSeveralCalls && resumes ? before.startedAt : now().toISOString();
+  const startedAt = inSeveralCalls && resumes ? before.startedAt : since.toISOString();
   await writeJson(join(directory, startedName), { step, inputsHash, startedAt, attempt });
   const isOwn = await setAsideFile(join(directory, manifestName), isOfOthers ? undefined : seen.manifest);
   if (!isOwn) {

@@ -50,6 +50,21 @@ describe('runStepOnce', () => {
     expect(await readdir(step.directory)).toEqual(['manifest.json', 'out.txt']);
   });
 
+  it('counts the time of work that finds the inputs', async () => {
+    const directory = join(await temporaryFolder(), 'step');
+    const [since, end] = [Date.UTC(2024, 0, 1), Date.UTC(2024, 0, 2)].map((time) => new Date(time));
+    const work = async () => ({ outputs: [], metrics: {} });
+    const { manifest } = await runStepOnce({
+      directory,
+      step: 'example',
+      inputs: {},
+      since,
+      now: () => end as Date,
+      work,
+    });
+    expect([manifest.startedAt, manifest.finishedAt]).toEqual([since?.toISOString(), end?.toISOString()]);
+  });
+
   it('works again when an input changed, in a folder without files of the earlier attempt', async () => {
     const step = await countingStep();
     await step.run('hello');

@@ -34,6 +34,7 @@ import type { PrepareDataOutcome } from './results.ts';
 export async function prepareData(context: StepContext): Promise<PrepareDataOutcome> {
   const { config, run } = context;
   const { root, exif } = config.data;
+  const since = new Date();
   await prepareDataSources(context);
   const before = await preflight(context);
   const { questions, images, problems, leftOut } = await readDatasets(config, {
@@ -48,6 +49,7 @@ export async function prepareData(context: StepContext): Promise<PrepareDataOutc
     directory: directoryOf(run, 0, 'prepare-data') as string,
     step: 'prepare-data',
     inputs: { images: await fingerprint(images), exif },
+    since,
     work: async () => {
       refuseProblems(await checkImages(root, images, { ...context, exif }), root);
       return { outputs: [], metrics: { images: images.length } };
