@@ -8,12 +8,15 @@ export type Chart = (width: number) => TopLevelSpec;
 const roundAxis = { field: 'round', type: 'ordinal', title: 'Round', axis: { labelAngle: 0 } } as const;
 const fitted = { type: 'fit', contains: 'padding' } as const;
 const height = 260;
+/** Of more rounds, neither points nor names would be told apart. */
+const scoresShown = 30;
 
 /**
  * Validation and test scores against the round, with 95 % confidence intervals: a chart for each measure. In one, equal
  * scores would hide each other.
  */
-export function accuracyCharts(rounds: ReportRound[]): { caption: string; chart: Chart }[] {
+export function accuracyCharts(all: readonly ReportRound[]): { caption: string; chart: Chart }[] {
+  const rounds = all.slice(-scoresShown);
   const hasDirectAnswers = reportsDirectAnswers(rounds);
   const values = rounds.flatMap((round) => [
     ...accuracy(round, 'validation', round.validation, hasDirectAnswers),

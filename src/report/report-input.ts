@@ -21,11 +21,11 @@ export interface ReportInput {
   level?: number;
   /** Round 0 against the last round that is built upon, question by question; absent while there is only round 0. */
   change?: { from: number; to: number; comparison: RoundComparison } | undefined;
-  /** Validation questions that the model of any round answered wrongly, for the gallery. */
+  /** Validation questions that the model of any of the last rounds answered wrongly, for the gallery. */
   badCases: ReportBadCase[];
-  /** Samples that the teacher wrote and the filters kept, for the gallery. */
+  /** Samples that the teacher wrote and the filters kept in the last rounds, for the gallery. */
   generated: ReportGeneratedSample[];
-  /** The teacher's answers that a filter rejected, for the gallery. */
+  /** The teacher's answers that a filter rejected in the last rounds, for the gallery. */
   rejected: ReportRejectedAnswer[];
   /** What was made from what, from the base model and the teacher's answers to the scores. */
   lineage: ReportLineage;
@@ -138,7 +138,7 @@ export interface ReportBadCase {
   choices: string[];
   /** Index into `choices`. */
   correct?: number | undefined;
-  /** The choice of each round's model, indices into `choices`; undefined where it has no answer. */
+  /** The choice of the last rounds' models, in the rounds' order, indices into `choices`; undefined where it has no answer. */
   chosen: (number | undefined)[];
   /** The same of a question with a short answer: its right answers, and what each round's model wrote. */
   short?: { right: string[]; written: ({ text: string; isRight: boolean } | undefined)[] } | undefined;

@@ -14,8 +14,12 @@ import { roundsShown } from './tables.ts';
 const MAXIMUM_CHARACTERS = 700_000;
 const MAXIMUM_RAW_CHARACTERS = 1200;
 
-/** Validation questions that some round's model answered wrongly, with the choice of each round's model. */
-export function badCaseGallery(badCases: ReportBadCase[]): Promise<Html> {
+/**
+ * Validation questions that some round's model answered wrongly, with the choice of each round's model.
+ *
+ * @param rounds numbers of all rounds; the last of a question's answers is the last round's
+ */
+export function badCaseGallery(badCases: ReportBadCase[], rounds: readonly number[]): Promise<Html> {
   return gallery({
     id: 'bad-cases',
     whenEmpty: 'No bad cases.',
@@ -23,7 +27,7 @@ export function badCaseGallery(badCases: ReportBadCase[]): Promise<Html> {
     cards: badCases.map(
       (badCase): Card => ({
         labels: { 'what became of it': fateOf(badCase), 'question type': badCase.questionType },
-        content: async () => questionCard(badCase, badCase.chosen.at(-1), answersByRound(badCase)),
+        content: async () => questionCard(badCase, badCase.chosen.at(-1), answersByRound(badCase, rounds)),
       }),
     ),
   });
@@ -75,17 +79,18 @@ function fateOf(badCase: ReportBadCase): string {
   return right.includes(true) ? 'forgotten: was right before' : 'never right';
 }
 
-function answersByRound(badCase: ReportBadCase): Html {
+function answersByRound(badCase: ReportBadCase, rounds: readonly number[]): Html {
   const rights = rightByRound(badCase);
   // A choice of one round is marked among the choices.
   if (rights.length < 2 && badCase.short === undefined) return '';
   const first = Math.max(0, rights.length - roundsShown);
-  const answers = rights.slice(first).map((isRight, place) => {
-    const round = first + place;
+  const answers = rights.slice(first).map((isRight, index) => {
+    const place = first + index;
+    const round = rounds.at(place - rights.length) ?? place;
     if (isRight === undefined) return `<span>${round}: not asked</span>`;
     const [mark, sign] = isRight ? ['correct', '✓'] : ['chosen', '✗'];
-    const written = badCase.short?.written[round]?.text;
-    const answer = written === undefined ? `(${letter(badCase.chosen[round] as number)})` : escapeHtml(cut(written));
+    const written = badCase.short?.written[place]?.text;
+    const answer = written === undefined ? `(${letter(badCase.chosen[place] as number)})` : escapeHtml(cut(written));
     return `<span class="${mark}">${round}: ${answer} ${sign}</span>`;
   });
   return `<p class="by-round">By round ${answers.join(' ')}</p>`;

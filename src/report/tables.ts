@@ -12,8 +12,19 @@ import {
 
 const nothing = '–';
 
-/** A long run shows its last rounds; the others are folded. */
+/** A long run shows its last rounds whole. Of the others it has a line each, folded, so that it hardly grows with each night. */
 export const roundsShown = 10;
+
+/** What is made of the last rounds alone, and where the same of those before them is. */
+export function detailsOfLast(rounds: readonly ReportRound[], make: (some: ReportRound[]) => Html): Html {
+  const earlier = rounds.slice(0, -roundsShown);
+  const [first, last] = [earlier[0]?.round, earlier.at(-1)?.round];
+  const note =
+    last === undefined
+      ? ''
+      : `<p class="note">${first === last ? `Round ${last} is` : `Rounds ${first} to ${last} are`} left out here: the files of a round are in its folder.</p>`;
+  return make(rounds.slice(-roundsShown)) + note;
+}
 
 /** What is made of the last rounds, and below it, folded, the same of those before them. */
 export function lastRounds(rounds: readonly ReportRound[], make: (some: ReportRound[]) => Html): Html {

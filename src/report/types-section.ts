@@ -4,14 +4,16 @@ import { forgettingTable, lastGoodRound, signed } from './decisions.ts';
 import { questionsOf } from './findings.ts';
 import { type Cell, folded, type Html, table } from './html.ts';
 import type { ReportInput, ReportRound } from './report-input.ts';
-import { count, lastRounds, roundsShown, sum } from './tables.ts';
+import { count, detailsOfLast, roundsShown, sum } from './tables.ts';
 
 /** Errors by type and round as a heat map, then what each round drew, then what was forgotten. */
 export function typesSection({ rounds, change }: ReportInput): Html {
   if (rounds.length === 0) return '<p>Nothing to show yet.</p>';
-  const drawn = rounds.flatMap((round, place) =>
-    Object.keys(round.sampledByType).length === 0 ? [] : [{ round, before: rounds[place - 1] }],
-  );
+  const drawn = rounds
+    .flatMap((round, place) =>
+      Object.keys(round.sampledByType).length === 0 ? [] : [{ round, before: rounds[place - 1] }],
+    )
+    .slice(-roundsShown);
   const draws = drawn
     .map(({ round, before }, place) =>
       folded(`Round ${round.round}: weights, what was sampled, and what it gained`, drawTable(round, before), {
@@ -21,7 +23,7 @@ export function typesSection({ rounds, change }: ReportInput): Html {
     .reverse();
   const earlier = draws.length < 3 ? draws.slice(1).join('') : folded('Earlier rounds', draws.slice(1).join('\n'));
   return `<h3>Share of wrong answers on the validation questions</h3>${change === undefined ? '' : `<p class="note">Change: of the error from round 0 to round ${change.to}, in points.</p>`}
-${lastRounds(rounds, (some) => errorTable(some, rounds, change?.comparison))}
+${detailsOfLast(rounds, (some) => errorTable(some, rounds, change?.comparison))}
 ${draws.length === 0 ? '' : `<h3>What was asked of the teacher</h3>${draws[0]}${earlier}`}
 <h3>Forgotten</h3><p class="note">Of the questions that the best earlier round answered correctly, those that are wrong now.</p>
 ${forgettingTable(rounds.slice(-roundsShown))}`;

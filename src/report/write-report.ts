@@ -7,7 +7,7 @@ import { lineageGraph } from './lineage.ts';
 import { page } from './page.ts';
 import type { ReportRound, WriteReportInput } from './report-input.ts';
 import { badCaseGallery, generatedGallery, rejectedGallery } from './sample-galleries.ts';
-import { configTable, lastRounds, rejectedTable, roundsShown, roundsTable } from './tables.ts';
+import { configTable, count, detailsOfLast, lastRounds, rejectedTable, roundsShown, roundsTable } from './tables.ts';
 import { typesSection } from './types-section.ts';
 import { verdictSection } from './verdict-section.ts';
 
@@ -31,7 +31,13 @@ export async function writeReport(input: WriteReportInput): Promise<void> {
         title: 'Samples',
         body: `${shownNote(rounds)}<h3>Generated</h3>${await generatedGallery(ofLastRounds(generated, rounds))}<h3>Rejected</h3>${rejectedTable(rounds)}${await rejectedGallery(ofLastRounds(rejected, rounds))}`,
       },
-      { title: 'Bad cases', body: await badCaseGallery(badCases) },
+      {
+        title: 'Bad cases',
+        body: await badCaseGallery(
+          badCases,
+          rounds.map(({ round }) => round),
+        ),
+      },
       {
         title: 'Time and cost',
         body: costTables(rounds, ended) + (await figures(costFigures(rounds))),
@@ -57,20 +63,25 @@ function shownNote(rounds: readonly ReportRound[]): string {
 
 /** Models that the run does not keep, and how each is had again; nothing where all are there. */
 function prunedSection(rounds: readonly ReportRound[]): { title: string; body: string }[] {
-  const items = rounds.flatMap(({ round, pruned }) =>
-    pruned === undefined
-      ? []
-      : [
-          `<li>${escapeHtml(`Round ${round}: ${pruned}`)}. <code>dataengine merge --round ${round}</code> makes the same model again.</li>`,
-        ],
-  );
+  const all = rounds.filter(({ pruned }) => pruned !== undefined);
+  const items = all
+    .slice(-roundsShown)
+    .flatMap(({ round, pruned }) =>
+      pruned === undefined
+        ? []
+        : [
+            `<li>${escapeHtml(`Round ${round}: ${pruned}`)}. <code>dataengine merge --round ${round}</code> makes the same model again.</li>`,
+          ],
+    );
   if (items.length === 0) return [];
-  return [{ title: 'Pruned', body: `<p>With the config of the run:</p><ul>${items.join('')}</ul>` }];
+  const earlier = all.length - items.length;
+  const note = earlier === 0 ? '' : `<p class="note">So are the models of ${count(earlier)} rounds before them.</p>`;
+  return [{ title: 'Pruned', body: `<p>With the config of the run:</p><ul>${items.join('')}</ul>${note}` }];
 }
 
 function scoreTables(rounds: readonly ReportRound[]) {
   const shown = withoutRepeatedScores(rounds);
-  return lastRounds(shown, (some) => benchmarkTable(some) + judgeTable(some)) + abilityTables(shown);
+  return detailsOfLast(shown, (some) => benchmarkTable(some) + judgeTable(some)) + abilityTables(shown);
 }
 
 function costTables(rounds: readonly ReportRound[], ended: WriteReportInput['ended']) {

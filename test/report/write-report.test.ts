@@ -12,6 +12,7 @@ import type {
 import { writeReport } from '../../src/report/write-report.ts';
 import { temporaryFolder } from '../helpers/temporary-folder.ts';
 import { emptyRound } from './empty-round.ts';
+import { sampleReport } from './sample-report.ts';
 
 const baseRound: ReportRound = {
   ...emptyRound,
@@ -180,6 +181,27 @@ describe('the report', () => {
     expect(html).toContain('0: not asked</span> <span class="chosen">1: (D) ✗');
     for (const fate of ['fixed: right now', 'forgotten: was right before', 'never right'])
       expect(html).toContain(`>${fate} (1)</option>`);
+  });
+
+  test('of a long run the last ten rounds are whole, and those before them add a line or two each', async () => {
+    const ofRounds = (last: number) => {
+      const { rounds, ...report } = sampleReport('nowhere.jpg', last);
+      return written({ ...report, rounds: rounds.map((one) => ({ ...one, pruned: '13.5 GB were pruned' })) });
+    };
+    const [long, longer] = [await ofRounds(40), await ofRounds(60)];
+    expect((longer.length - long.length) / 20).toBeLessThan(1500);
+    expect(longer).toContain('Rounds 0 to 50 are left out here');
+    expect(longer).toContain('So are the models of 51 rounds before them');
+    const types = sectionOf(longer, 'question-types');
+    expect([types.includes('<summary>Round 51: weights'), types.includes('<summary>Round 50: weights')]).toEqual([
+      true,
+      false,
+    ]);
+    // The sums are of all rounds.
+    expect(longer.slice(0, longer.indexOf('id="section-accuracy"'))).toContain('Rounds 0 to 9');
+    const { rounds } = sampleReport('nowhere.jpg', 60);
+    const answers = await written({ rounds, badCases: [{ ...badCase, chosen: [0, ...Array(9).fill(1)] }] });
+    expect(answers).toContain('51: (A) ✗</span> <span class="correct">52: (B) ✓');
   });
 
   test('draws what came from what, escaped', async () => {

@@ -8,6 +8,7 @@ import type { RunDirectory } from '../../core/run-directory.ts';
 import { compareRounds } from '../../evaluation/round-comparison.ts';
 import { lastGoodRound } from '../../report/decisions.ts';
 import type { ReportInput } from '../../report/report-input.ts';
+import { roundsShown } from '../../report/tables.ts';
 import { writeReport } from '../../report/write-report.ts';
 import { poolFolder } from '../dataset-paths.ts';
 import { readAnswers } from '../evaluate/results.ts';
@@ -41,10 +42,14 @@ export async function report(context: StepContext): Promise<ReportOutcome> {
   for (let round = 0; (await manifestIn(run, stepDirectory(run, round, 'classify'))) !== undefined; round += 1) {
     signal.throwIfAborted();
     rounds.push(await readReportRound(context, round, costOf));
+  }
+  const numbers = rounds.map(({ round }) => round);
+  const last = numbers.slice(-roundsShown);
+  for (const round of last) {
+    signal.throwIfAborted();
     generated.push(...(await readReportSamples({ config, run, pool }, round)));
     rejected.push(...(await readReportRejected({ config, run, pool }, round)));
   }
-  const numbers = rounds.map(({ round }) => round);
   const file = join(run.root, 'report.html');
   await writeReport({
     run: config.run ?? '',
@@ -54,7 +59,7 @@ export async function report(context: StepContext): Promise<ReportOutcome> {
     ended: await readEndedRound(run, rounds.length, costOf),
     level: config.gate.level,
     change: await changeOfRun(context, rounds),
-    badCases: await readReportBadCases(config, run, numbers),
+    badCases: await readReportBadCases(config, run, last),
     generated,
     rejected,
     lineage: await readLineage(config, run, numbers),
