@@ -20,7 +20,7 @@ import { withNewRun } from '../src/round/open-run.ts';
 import { ownFolders } from '../src/round/own-folders.ts';
 import type { SeenOwner } from '../src/round/owner/seen-owner.ts';
 import { requireBudget } from '../src/round/paid-teacher.ts';
-import { acceptIteration, preparePrompt } from '../src/round/prompt-optimization.ts';
+import { acceptIteration, preparePrompt, refuseFolderOfRun } from '../src/round/prompt-optimization.ts';
 import { prune } from '../src/round/retention/prune.ts';
 import type { PruneOutcome } from '../src/round/retention/removals.ts';
 import type { StepContext } from '../src/round/step-context.ts';
@@ -116,7 +116,9 @@ export const cpuTasks: CpuTasks = {
     const config = await loadConfig(file, { dataRoot, seed }, access);
     await requireBudget({ config, extensions, access }, { always: true });
     const work = { signal, onProgress, extensions, access };
-    return withNewRun(config, runNameOf(workflowId), work, async (open) => {
+    const name = runNameOf(workflowId);
+    await refuseFolderOfRun(config, name, access);
+    return withNewRun(config, name, work, async (open) => {
       await preparePrompt({ ...work, ...open, round: 0 }, forRun);
       const { stored, root } = open.run;
       return { directory: stored?.uri ?? root, queues: taskQueuesOf(config) };

@@ -8,7 +8,8 @@
 import { copyFile, mkdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { requireConfigAccess } from '../core/access.ts';
+import type { Config } from '../config/schema.ts';
+import { type Access, requireConfigAccess } from '../core/access.ts';
 import { InputError } from '../core/input-error.ts';
 import { joinInside } from '../core/inside.ts';
 import { readJsonLines, readTextFile } from '../core/read-json.ts';
@@ -34,7 +35,9 @@ import { poolImageUrl, showsImages, withPool } from './dataset-paths.ts';
 import { questionTypesFile } from './discover/type-lists.ts';
 import { evaluatedImages } from './evaluation-set.ts';
 import { manifestIn } from './finished-step.ts';
-import { withOtherRun } from './open-run.ts';
+import { newRunReference, withOtherRun } from './open-run.ts';
+import { describeOwner } from './owner/owner.ts';
+import { openOwnerPlace } from './owner/owner-place.ts';
 import {
   generationPlaceholders,
   generationPromptFile,
@@ -55,6 +58,22 @@ export const iterationSamples = (run: RunDirectory, iteration: number) =>
   join(run.root, 'samples', `iteration-${iteration}.jsonl`);
 export const iterationDiff = (run: RunDirectory, iteration: number) =>
   join(run.root, 'prompts', `iteration-${iteration}.diff`);
+
+/**
+ * Runs have owners, and optimizations have none.
+ *
+ * @throws InputError when the folder that the optimization would have is a run's, which keeps its config, prompts and ledger
+ */
+export async function refuseFolderOfRun(config: Config, name: string, access: Access): Promise<void> {
+  const place = await openOwnerPlace(newRunReference(config, name), { access });
+  const owner = (await place?.read())?.owner;
+  if (place === undefined || owner === undefined) return;
+  throw new InputError({
+    file: place.file,
+    problem: `is in the folder of a run, whose owner is ${describeOwner(owner)}`,
+    remedy: `Give the optimization an id that no run has: \`--workflow-id\`. The run that the prompt is for is named by \`--run\``,
+  });
+}
 
 /** Copies the prompt to start from: the one that the run uses now, or the config's. */
 export async function preparePrompt(context: StepContext, forRun: string | undefined): Promise<void> {
