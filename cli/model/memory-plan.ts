@@ -98,8 +98,9 @@ export function formatPlan(plan: PlannedFinetune, finetune: Config['finetune'], 
     row('activations', activations, `${shape.batch} samples of ${shape.tokens} tokens${partsNote}${recomputed}`),
     row('projection', projection, 'of the vision features, float32'),
     row('in all', weights + adapters + optimizer + activations + projection),
-    'Images, before training',
-    row('in all', images, 'the vision encoder, float32'),
+    ...(images > 0
+      ? ['Images, before training', row('in all', images, 'the vision encoder, float32')]
+      : ['Images: in each step, as the vision side is trained; no image feature is kept']),
     'Weights outside of training',
     row('evaluation', otherWeights.evaluation),
     row('merge check', otherWeights.mergeCheck, 'adapted matrices in float32'),

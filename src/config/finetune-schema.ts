@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { pathIn } from './config-paths.ts';
 import { trainPartSchema } from './data-schema.ts';
+import { adaptedParts, loraSchema, targetsByPart, trainableSchema } from './lora-schema.ts';
 import { objectives, preferenceSchema } from './preference-schema.ts';
 
 export const computeDtypes = ['float32', 'tensorfloat32', 'bfloat16'] as const;
@@ -8,9 +9,6 @@ export const weightDtypes = ['float32', 'bfloat16'] as const;
 export const augmentations = ['none', 'random-resized-crop'] as const;
 export const tooLongPolicies = ['truncate', 'error'] as const;
 export const schedules = ['reference', 'cosine', 'linear', 'constant'] as const;
-/** What of a finetune is trained, besides the modules by their own names: all of it, and both factors of each update. */
-export const trainedParts = ['language', 'lora_A', 'lora_B'] as const;
-
 /** Data types of a language model's matrix products, and of its matrices in memory. */
 export interface NumberFormats {
   computeDtype: (typeof computeDtypes)[number];
@@ -39,7 +37,7 @@ const learningRateSchema = z
       .record(z.string().min(1), z.number().nonnegative())
       .optional()
       .describe(
-        'Part of what is trained → what its learning rate is multiplied by: a name of lora.targetModules, language, or a factor of each update, lora_A or lora_B. A tensor of several parts has the product.',
+        'Part of what is trained → what its learning rate is multiplied by: a name of lora.targetModules, a part (language, vision, projector, projection), or a factor of each update, lora_A or lora_B. A tensor of several parts has the product.',
       ),
   })
   .describe("The learning rate's course.");
@@ -51,17 +49,6 @@ const adamSchema = z
     epsilon: z.number().positive().default(1e-8).describe('Added to the root of that mean.'),
   })
   .describe('AdamW. Default: as of PyTorch, and the reference system.');
-
-const loraSchema = z.strictObject({
-  rank: count.default(8).describe('Rank of the update to each matrix: a higher one learns more and costs more.'),
-  alpha: z.number().positive().default(16).describe('The update is scaled by alpha / rank.'),
-  dropout: z.number().min(0).lt(1).default(0.05).describe('Dropout on the input of each adapter, in training.'),
-  targetModules: z
-    .array(z.string().min(1))
-    .min(1)
-    .default(['q_proj', 'k_proj'])
-    .describe("Names of the language model's projections that get an adapter."),
-});
 
 const validationLossSchema = z
   .strictObject({
@@ -169,6 +156,7 @@ export const finetuneSchema = z
       ),
     learningRate: learningRateSchema.prefault({}),
     lora: loraSchema.prefault({}),
+    trainable: trainableSchema,
     checkpointEverySteps: count.default(100).describe('An interrupted finetune resumes from the newest checkpoint.'),
     augmentation: z
       .enum(augmentations)
@@ -198,14 +186,26 @@ export const finetuneSchema = z
       message: 'more steps than the whole finetune has (epochs × stepsPerEpoch)',
     },
   )
-  .superRefine(({ lora, learningRate }, context) => {
-    const trained: readonly string[] = [...lora.targetModules, ...trainedParts];
+  .superRefine(({ lora, trainable = [], learningRate }, context) => {
+    const targets = targetsByPart(lora.targetModules);
+    const modules = [...new Set(adaptedParts.flatMap((part) => targets[part]))];
+    const parts = adaptedParts.filter((part) => targets[part].length > 0);
+    const trained: readonly string[] = [...modules, ...parts, ...trainable, 'lora_A', 'lora_B'];
     for (const part of Object.keys(learningRate.byPart ?? {})) {
       if (trained.includes(part)) continue;
       const message = `is not trained; a finetune trains ${trained.join(', ')}`;
       context.addIssue({ code: 'custom', path: ['learningRate', 'byPart', part], message });
     }
   })
+  .refine(
+    ({ lora, trainable = [] }) =>
+      !trainable.includes('projection') || !targetsByPart(lora.targetModules).projector.length,
+    {
+      path: ['trainable'],
+      message:
+        'projection is trained whole, so finetune.lora.targetModules.projector has no meaning: leave one of them out',
+    },
+  )
   .refine(({ objective, preference }) => preference === undefined || objective !== 'sft', {
     path: ['preference'],
     message: 'requires finetune.objective: dpo or sft+dpo',

@@ -13,6 +13,7 @@
  */
 import { z } from 'zod';
 import { augmentations, computeDtypes, schedules, tooLongPolicies, weightDtypes } from '../config/finetune-schema.ts';
+import { trainableParts } from '../config/lora-schema.ts';
 import { mergeDtypes } from '../config/merge-schema.ts';
 import { exifModes } from '../core/images/image-kind.ts';
 import { promptFormSchema } from '../model/families/prompt-form.ts';
@@ -93,8 +94,22 @@ export const finetuneJobSchema = z.strictObject({
     rank: positiveInteger,
     alpha: z.number().positive(),
     dropout: z.number().min(0).lt(1),
-    targetModules: z.array(z.string()).nonempty(),
+    /** Names of the language model's layers, or names of layers by part. */
+    targetModules: z.union([
+      z.array(z.string()).nonempty(),
+      z.strictObject({
+        language: z.array(z.string()).optional(),
+        vision: z.array(z.string()).optional(),
+        projector: z.array(z.string()).optional(),
+      }),
+    ]),
+    /** Whether updates are scaled by alpha / √rank. */
+    rslora: z.boolean().optional(),
+    /** Whether magnitudes are learned apart from directions. */
+    dora: z.boolean().optional(),
   }),
+  /** Parts that are trained whole, and stored with the adapter. */
+  trainable: z.array(z.enum(trainableParts)).optional(),
   weightDecay: z.number().nonnegative(),
   /** Of AdamW. Default: PyTorch's. */
   adam: z
@@ -113,7 +128,7 @@ export const finetuneJobSchema = z.strictObject({
     peak: z.number().positive(),
     final: z.number().nonnegative(),
     warmupSteps: naturalNumber,
-    /** Module, `language`, `lora_A` or `lora_B` → what its learning rate is multiplied by; see `rateFactor`. */
+    /** Module, part of the model, `lora_A` or `lora_B` → what its learning rate is multiplied by; see `rateFactor`. */
     byPart: z.record(z.string(), z.number().nonnegative()).optional(),
   }),
   steps: positiveInteger,

@@ -21,12 +21,14 @@ const used = {
   lora_alpha: positive,
   lora_dropout: z.number().min(0).max(1).default(0),
   use_rslora: z.boolean().nullish(),
+  use_dora: z.boolean().nullish(),
   rank_pattern: z.record(z.string(), sizes.rank).optional(),
   alpha_pattern: z.record(z.string(), positive).optional(),
   target_modules: z.union([z.array(z.string()).min(1).max(mostNames), z.string()]),
   exclude_modules: names.nullish(),
   layers_to_transform: z.union([z.array(index), index]).nullish(),
   layers_pattern: names.nullish(),
+  modules_to_save: z.array(z.string().min(1)).max(mostNames).nullish(),
   bias: z.literal('none', { error: unsupported }).default('none'),
   init_lora_weights: z.union([z.boolean(), z.string()]).nullish(),
 };
@@ -49,7 +51,7 @@ export const fieldsWithoutEffect = {
   corda_config: 'read for init_lora_weights: corda, which is refused',
   lora_ga_config: 'read for init_lora_weights: lora_ga, which is refused',
   qalora_group_size: 'read with use_qalora, which is refused',
-  ensure_weight_tying: 'about modules_to_save and trainable tokens, which are refused',
+  ensure_weight_tying: 'about embeddings that are saved whole or have trainable tokens, which are refused',
 };
 
 /**
@@ -90,6 +92,13 @@ export async function readAdapterConfig(file: string): Promise<AdapterConfig> {
     if (Object.hasOwn(used, field) || Object.hasOwn(fieldsWithoutEffect, field) || isOff(value)) continue;
     throw refuse(field, unsupported, plain);
   }
+  const ofLanguage = config.modules_to_save?.find((name) =>
+    /(^|\.)(language_model|lm_head|embed_tokens|layers)($|\.)/.test(name),
+  );
+  if (ofLanguage !== undefined) {
+    const problem = `saves '${ofLanguage}' whole, which is of the language model`;
+    throw refuse('modules_to_save', problem, 'Merge this adapter into its model with PEFT');
+  }
   const {
     init_lora_weights: init,
     target_modules: targets,
@@ -115,6 +124,16 @@ export async function readAdapterConfig(file: string): Promise<AdapterConfig> {
     );
   }
   return config;
+}
+
+/** Whether a module is one of those that PEFT saves whole, or lies within one: their names are ends of paths. */
+export function isSavedWhole(
+  { modules_to_save: saved }: Pick<AdapterConfig, 'modules_to_save'>,
+  module: string,
+): boolean {
+  const path = module.split('.');
+  const within = path.map((_, index) => path.slice(0, index + 1).join('.'));
+  return (saved ?? []).some((name) => within.some((one) => one === name || one.endsWith(`.${name}`)));
 }
 
 /** What PEFT adapts a module with: undefined where the config leaves the module out. */

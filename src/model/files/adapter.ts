@@ -1,7 +1,13 @@
 import path from 'node:path';
 import { InputError } from '../../core/input-error.ts';
 import { writeFileAtomically } from '../../core/write-file.ts';
-import { type AdapterConfig, type ModuleSettings, moduleSettings, readAdapterConfig } from './adapter-config.ts';
+import {
+  type AdapterConfig,
+  isSavedWhole,
+  type ModuleSettings,
+  moduleSettings,
+  readAdapterConfig,
+} from './adapter-config.ts';
 import { openSafetensors, type SafetensorsFile, writeSafetensors } from './safetensors.ts';
 
 /** A tensor of a LoRA pair. */
@@ -16,6 +22,8 @@ export interface LoraPair {
   B: AdapterTensor;
   /** alpha / rank, or alpha / √rank where it is rank-stabilized. */
   scaling: number;
+  /** Of DoRA, [outputs]: the norms of the rows of weight and update together. */
+  magnitude?: AdapterTensor | undefined;
 }
 
 /**
@@ -25,12 +33,16 @@ export interface LoraPair {
 export interface Adapter {
   config: AdapterConfig;
   tensors: Map<string, LoraPair>;
+  /** Weights and biases that take the place of the base model's, by their names there: those of PEFT's `modules_to_save`. */
+  saved: Map<string, AdapterTensor>;
 }
 
 const configName = 'adapter_config.json';
 const weightsName = 'adapter_model.safetensors';
-const tensorName = (module: string, factor: 'A' | 'B') => `base_model.model.${module}.lora_${factor}.weight`;
-const namePattern = /^base_model\.model\.(?<module>.+)\.lora_(?<factor>[AB])\.weight$/;
+const prefix = 'base_model.model.';
+const tensorName = (module: string, factor: 'A' | 'B') => `${prefix}${module}.lora_${factor}.weight`;
+const magnitudeName = (module: string) => `${prefix}${module}.lora_magnitude_vector`;
+const namePattern = /^base_model\.model\.(?<module>.+)\.(?:lora_[AB]\.weight|lora_magnitude_vector)$/;
 
 /**
  * Reads a LoRA adapter as PEFT saves it, whatever modules it adapts; ranks and alphas may differ by module.
@@ -48,7 +60,18 @@ export async function readAdapter(
   const settingsOf = moduleSettings(config, configFile);
   const file = await openSafetensors(path.join(directory, weightsName));
   try {
-    return { config, tensors: await readPairs(file, settingsOf, publishedName) };
+    const whole = [...file.tensors.keys()].filter((name) => isSavedWhole(config, name.slice(prefix.length)));
+    const saved = new Map<string, AdapterTensor>();
+    for (const name of whole) saved.set(publishedName(name.slice(prefix.length)), await readTensor(file, name));
+    for (const name of config.modules_to_save ?? []) {
+      if (whole.some((tensor) => isSavedWhole({ modules_to_save: [name] }, tensor.slice(prefix.length)))) continue;
+      throw wrongTensor(file.file, name, `is saved whole as ${configName} says, but no tensor of it is there`);
+    }
+    return {
+      config,
+      tensors: await readPairs(file, new Set(whole), settingsOf, config.use_dora === true, publishedName),
+      saved,
+    };
   } finally {
     await file.close();
   }
@@ -56,18 +79,21 @@ export async function readAdapter(
 
 async function readPairs(
   file: SafetensorsFile,
+  saved: ReadonlySet<string>,
   settingsOf: (module: string) => ModuleSettings,
+  isDecomposed: boolean,
   publishedName: (module: string) => string,
 ): Promise<Map<string, LoraPair>> {
   const modules = new Set<string>();
   for (const name of file.tensors.keys()) {
+    if (saved.has(name)) continue;
     const module = namePattern.exec(name)?.groups?.module;
     if (!module) throw wrongTensor(file.file, name, 'is no factor of a LoRA pair');
     modules.add(module);
   }
   const pairs = new Map<string, LoraPair>();
   for (const module of modules) {
-    const [A, B] = [await readFactor(file, tensorName(module, 'A')), await readFactor(file, tensorName(module, 'B'))];
+    const [A, B] = [await readTensor(file, tensorName(module, 'A')), await readTensor(file, tensorName(module, 'B'))];
     const settings = settingsOf(module);
     if ('leftOutBy' in settings) {
       throw wrongTensor(file.file, tensorName(module, 'A'), `is of a module that ${settings.leftOutBy} leaves out`);
@@ -75,12 +101,23 @@ async function readPairs(
     const { rank, scaling } = settings;
     checkRank(file.file, tensorName(module, 'A'), A, 0, rank);
     checkRank(file.file, tensorName(module, 'B'), B, 1, rank);
-    pairs.set(publishedName(module), { A, B, scaling });
+    const magnitude = isDecomposed ? await readTensor(file, magnitudeName(module)) : undefined;
+    if (magnitude && (magnitude.shape.length !== 1 || magnitude.shape[0] !== B.shape[0])) {
+      throw wrongTensor(
+        file.file,
+        magnitudeName(module),
+        `has shape [${magnitude.shape.join(', ')}], not [${B.shape[0]}]`,
+      );
+    }
+    if (!isDecomposed && file.tensors.has(magnitudeName(module))) {
+      throw wrongTensor(file.file, magnitudeName(module), `is of DoRA, and use_dora is not set in ${configName}`);
+    }
+    pairs.set(publishedName(module), { A, B, scaling, ...(magnitude && { magnitude }) });
   }
   return pairs;
 }
 
-async function readFactor(file: SafetensorsFile, name: string): Promise<AdapterTensor> {
+async function readTensor(file: SafetensorsFile, name: string): Promise<AdapterTensor> {
   const shape = file.tensors.get(name)?.shape;
   if (!shape) throw wrongTensor(file.file, name, 'is missing');
   return { shape, data: await file.read(name) };
@@ -111,22 +148,28 @@ export async function writeAdapter(
   directory: string,
   adapter: {
     config: Pick<AdapterConfig, 'r' | 'lora_alpha' | 'target_modules'> & Partial<AdapterConfig>;
-    tensors: ReadonlyMap<string, Pick<LoraPair, 'A' | 'B'>>;
+    tensors: ReadonlyMap<string, Omit<LoraPair, 'scaling'>>;
+    saved?: ReadonlyMap<string, AdapterTensor>;
     moduleName?: (published: string) => string;
   },
 ): Promise<void> {
   const { r: rank, lora_alpha, lora_dropout = 0, target_modules, ...rest } = adapter.config;
   const { moduleName = (published) => published } = adapter;
-  const tensors = [...adapter.tensors].flatMap(([published, { A, B }]) => {
+  const tensors = [...adapter.tensors].flatMap(([published, { A, B, magnitude }]) => {
     const module = moduleName(published);
     checkRank(weightsName, tensorName(module, 'A'), A, 0, rank);
     checkRank(weightsName, tensorName(module, 'B'), B, 1, rank);
     return [
       { name: tensorName(module, 'A'), ...A },
       { name: tensorName(module, 'B'), ...B },
+      ...(magnitude ? [{ name: magnitudeName(module), ...magnitude }] : []),
     ];
   });
-  await writeSafetensors(path.join(directory, weightsName), tensors);
+  const saved = [...(adapter.saved ?? [])].map(([published, tensor]) => ({
+    name: `${prefix}${moduleName(published)}`,
+    ...tensor,
+  }));
+  await writeSafetensors(path.join(directory, weightsName), [...tensors, ...saved]);
   const config = {
     base_model_name_or_path: null,
     bias: 'none',

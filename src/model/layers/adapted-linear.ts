@@ -1,7 +1,7 @@
 import type { Ops } from '../ops/ops.ts';
 import { frozen, type Tape, type Variable } from '../ops/tape.ts';
 import type { Value } from '../ops/value.ts';
-import { backThroughWeight, linear, throughWeight } from './linear.ts';
+import { add, backThroughWeight, linear, throughWeight } from './linear.ts';
 
 /** One LoRA adapter (arXiv 2106.09685) on one linear layer. */
 export interface Adapter {
@@ -9,8 +9,10 @@ export interface Adapter {
   a: Variable;
   /** `[out, rank]` */
   b: Variable;
-  /** alpha / rank */
+  /** alpha / rank, or alpha / √rank where it is rank-stabilized */
   scaling: number;
+  /** `[out]`: the norms of the rows of weight and update together (DoRA). None means they are what they come to. */
+  magnitude?: Variable | undefined;
   /** Which inputs are kept, bool `[rows, in]`, and `1 / (1 - dropout)`. None means no dropout. */
   dropout?: { kept: Value; scaling: number };
 }
@@ -79,6 +81,7 @@ export function adaptedLinear(tape: Tape, x: Variable, weight: Variable, adapter
   if (!adapter) return linear(tape, x, weight);
   if ('chosen' in adapter) return chosenLinear(tape, x, weight, adapter);
   const { ops } = tape;
+  if (adapter.magnitude) return decomposedLinear(tape, x, weight, adapter, adapter.magnitude);
   if (isMergingCheaper(ops, x, adapter)) return mergedLinear(tape, x, weight, adapter);
   const { a, b, dropout } = adapter;
   const scaling = adapter.scaling * (dropout?.scaling ?? 1);
@@ -97,6 +100,57 @@ export function adaptedLinear(tape: Tape, x: Variable, weight: Variable, adapter
       ops.matMul(gradient, narrow, { transposeA: true }),
     ];
   });
+}
+
+/**
+ * Weight-decomposed (DoRA, arXiv 2402.09353): `y = magnitude / ‖W + scaling * B A‖ * (x (W + scaling * B A)ᵀ)`, the norm of each row.
+ * As in PEFT the norm counts as constant in the gradient, and inputs that drop out do so before they are scaled only: what the frozen
+ * weight makes of them stays.
+ */
+function decomposedLinear(
+  tape: Tape,
+  x: Variable,
+  weight: Variable,
+  { dropout, ...adapter }: Adapter,
+  magnitude: Variable,
+): Variable {
+  const plain = { ...adapter, magnitude: undefined };
+  const inverse = inverseNorms(tape.ops, weight, plain);
+  if (!dropout) return scaledColumns(tape, adaptedLinear(tape, x, weight, plain), magnitude, inverse);
+  const [kept, dropped] = splitByDropout(tape, x, dropout);
+  const scaled = scaledColumns(tape, adaptedLinear(tape, kept, weight, plain), magnitude, inverse);
+  return add(tape, linear(tape, dropped, weight), scaled);
+}
+
+/** `1 / ‖W + scaling * B A‖` of each row, `[out]`. */
+function inverseNorms(ops: Ops, weight: Variable, { a, b, scaling }: Adapter): Value {
+  const update = weight.isTransposed
+    ? ops.matMul(a.value, b.value, { transposeA: true, transposeB: true })
+    : ops.matMul(b.value, a.value);
+  const whole = ops.add(ops.cast(weight.value, 'float32'), ops.scale(update, scaling));
+  return ops.rsqrt(ops.sum(ops.square(whole), [weight.isTransposed ? 0 : 1]));
+}
+
+/** `x * magnitude * inverse`, column by column; nothing is learned of `inverse`. */
+function scaledColumns(tape: Tape, x: Variable, magnitude: Variable, inverse: Value): Variable {
+  const { ops } = tape;
+  const factor = ops.multiply(magnitude.value, inverse);
+  return tape.record([x, magnitude], ops.multiply(x.value, factor), (gradient) => [
+    ops.multiply(gradient, factor),
+    ops.multiply(ops.sum(ops.multiply(gradient, x.value), [0]), inverse),
+  ]);
+}
+
+/** The inputs with dropout, and what is missing to them. */
+function splitByDropout(tape: Tape, x: Variable, dropout: NonNullable<Adapter['dropout']>): [Variable, Variable] {
+  const { ops } = tape;
+  const drop = (value: Value) =>
+    ops.scale(ops.multiply(value, ops.cast(dropout.kept, value.dataType)), dropout.scaling);
+  const kept = drop(x.value);
+  return [
+    tape.record([x], kept, (gradient) => [drop(gradient)]),
+    tape.record([x], ops.subtract(x.value, kept), (gradient) => [ops.subtract(gradient, drop(gradient))]),
+  ];
 }
 
 /** Products whose inner or outer length is the rank reach about half the speed of wide ones. */

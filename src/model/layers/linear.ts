@@ -21,6 +21,7 @@ export function backThroughWeight(ops: Ops, gradient: Value, { value, isTranspos
  * @returns `[rows, out]`
  */
 export function linear(tape: Tape, x: Variable, weight: Variable, bias?: Variable): Variable {
+  if (weight.throughAdapter) return weight.throughAdapter(tape, x, bias);
   const { ops } = tape;
   const product = throughWeight(ops, x.value, weight);
   const value = bias ? ops.biasAdd(product, bias.value) : product;
@@ -28,6 +29,14 @@ export function linear(tape: Tape, x: Variable, weight: Variable, bias?: Variabl
     x.needsGradient ? backThroughWeight(ops, gradient, weight) : undefined,
     weight.needsGradient ? ops.matMul(gradient, x.value, { transposeA: true }) : undefined,
     bias?.needsGradient ? ops.sum(gradient, [0]) : undefined,
+  ]);
+}
+
+/** Adds a bias `[out]` to each row of `[rows, out]`. */
+export function addBias(tape: Tape, x: Variable, bias: Variable): Variable {
+  return tape.record([x, bias], tape.ops.biasAdd(x.value, bias.value), (gradient) => [
+    gradient,
+    bias.needsGradient ? tape.ops.sum(gradient, [0]) : undefined,
   ]);
 }
 

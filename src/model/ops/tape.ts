@@ -19,6 +19,8 @@ export interface Variable {
   readonly again?: (event: Value) => Value;
   /** A frozen weight `[out, in]` of a linear layer whose value is its transpose, `[in, out]`. */
   readonly isTransposed?: boolean;
+  /** Of a weight with an adapter: what a linear layer computes with both, in place of the weight alone. */
+  readonly throughAdapter?: (tape: Tape, x: Variable, bias?: Variable) => Variable;
 }
 
 /** Looks a weight up by the name that transformers gives it. */

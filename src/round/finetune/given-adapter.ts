@@ -40,21 +40,24 @@ export async function checkGivenAdapter(
   const { r, lora_alpha: alpha, target_modules: targets } = await readAdapterConfig(file);
   if (startFrom === 'base') return;
   // Expressions and names of single layers are left to the trainer, which knows the model's layers.
-  const names = Array.isArray(targets) && targets.every((name) => !name.includes('.')) ? targets : lora.targetModules;
+  const wantedNames = Array.isArray(lora.targetModules) ? lora.targetModules : undefined;
+  const isOfNames = wantedNames && Array.isArray(targets) && targets.every((name) => !name.includes('.'));
+  const names = isOfNames ? targets : (wantedNames ?? []);
   const differs =
-    names.some((name) => !lora.targetModules.includes(name)) || names.length !== lora.targetModules.length;
+    isOfNames && (names.some((name) => !wantedNames.includes(name)) || names.length !== wantedNames.length);
   if (r === lora.rank && alpha === lora.alpha && !differs) return;
   const [field, is, wanted] =
     r !== lora.rank
       ? (['r', r, lora.rank] as const)
       : alpha !== lora.alpha
         ? (['lora_alpha', alpha, lora.alpha] as const)
-        : (['target_modules', names.join(', '), lora.targetModules.join(', ')] as const);
+        : (['target_modules', names.join(', '), (wantedNames ?? []).join(', ')] as const);
+  const settings = `finetune.lora.rank: ${r}, alpha: ${alpha}`;
   throw new InputError({
     file,
     field,
     problem: `is ${is}, but finetune.lora says ${wanted}, and finetune.startFrom: previous continues from it`,
-    remedy: `Set finetune.lora.rank: ${r}, alpha: ${alpha} and targetModules: [${names.join(', ')}], or finetune.startFrom: base`,
+    remedy: `Set ${settings}${names.length > 0 ? ` and targetModules: [${names.join(', ')}]` : ''}, or finetune.startFrom: base`,
   });
 }
 

@@ -2,6 +2,7 @@
 import { stat, statfs } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
+import { targetsByPart } from '../../config/lora-schema.ts';
 import type { Config } from '../../config/schema.ts';
 import { fileExists } from '../../core/files.ts';
 import { configError } from '../../core/input-error.ts';
@@ -88,7 +89,8 @@ const modelSettings = z.looseObject({
 
 /** The size of an adapter, at most; 0 where the model's config does not say its sizes. */
 async function adapterBytes({ model, finetune }: Config): Promise<number> {
-  const { rank, targetModules } = finetune.lora;
+  const { rank } = finetune.lora;
+  const targets = targetsByPart(finetune.lora.targetModules);
   const settings = await readSettings(join(model.path, 'config.json'), modelSettings).catch(() => undefined);
   if (settings === undefined) return 0;
   const { text_config, llm_config, language_config } = settings;
@@ -96,8 +98,12 @@ async function adapterBytes({ model, finetune }: Config): Promise<number> {
   const known = found.find((one) => one.success)?.data;
   if (known === undefined) return 0;
   const { hidden_size: width, intermediate_size: inner = 4 * width, num_hidden_layers: layers } = known;
-  const values = targetModules.map((name) => rank * (/gate|up|down|fc/.test(name) ? width + inner : 2 * width));
-  return layers * bytesPerValue * values.reduce((sum, count) => sum + count, 0);
+  // The vision side and the projection are smaller: what they take is at most as much.
+  const values = Object.values(targets)
+    .flat()
+    .map((name) => rank * (/gate|up|down|fc/.test(name) ? width + inner : 2 * width));
+  const whole = finetune.trainable?.includes('projection') ? 2 * width * width : 0;
+  return bytesPerValue * (whole + layers * values.reduce((sum, count) => sum + count, 0));
 }
 
 async function freeBytes(folder: string): Promise<number | undefined> {

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { z } from 'zod';
+import { targetsByPart } from '../../config/lora-schema.ts';
 import { preferenceOf } from '../../config/preference-schema.ts';
 import { difficultyOf, requestsOfRound } from '../../config/sample-schemas.ts';
 import { fileExists } from '../../core/files.ts';
@@ -82,7 +83,7 @@ async function changeOfRun(
 
 function summarize(context: TeacherContext): ReportInput['configSummary'] {
   const { seed, model, data, finetune, sampling } = context.config;
-  const { epochs, stepsPerEpoch, batchSize, lora, learningRate, objective } = finetune;
+  const { epochs, stepsPerEpoch, batchSize, learningRate, objective } = finetune;
   const preference = preferenceOf(finetune);
   const learned = [
     ...(objective === 'dpo' ? [] : [`${batchSize} samples`]),
@@ -98,10 +99,20 @@ function summarize(context: TeacherContext): ReportInput['configSummary'] {
       label: 'Finetune',
       value: `${length} of ${learned.join(' and ')}, peak learning rate ${learningRate.peak}`,
     },
-    { label: 'LoRA', value: `rank ${lora.rank}, alpha ${lora.alpha}, on ${lora.targetModules.join(', ')}` },
+    { label: 'LoRA', value: describeTrained(finetune) },
     { label: 'Sampling', value: describeSampling(sampling) },
     { label: 'Teacher', value: teacherName(context) },
   ];
+}
+
+function describeTrained({ lora, trainable = [] }: TeacherContext['config']['finetune']): string {
+  const { rank, alpha, rslora, dora } = lora;
+  const { language, ...others } = targetsByPart(lora.targetModules);
+  const parts = Object.entries(others).filter(([, names]) => names.length > 0);
+  const layers = [language.join(', '), ...parts.map(([part, names]) => `${part} ${names.join(', ')}`)];
+  const on = layers.filter((names) => names !== '').join('; ');
+  const whole = trainable.map((part) => `; ${part} trained whole`).join('');
+  return `${rslora ? 'rank-stabilized, ' : ''}${dora ? 'weight-decomposed, ' : ''}rank ${rank}, alpha ${alpha}, on ${on}${whole}`;
 }
 
 function describeSampling(sampling: TeacherContext['config']['sampling']): string {

@@ -22,6 +22,15 @@ export async function readAdapters(
   const adapters = new Map<string, Adapter>();
   for (const [name, directory] of Object.entries(directories)) {
     const adapter = await readAdapter(directory, familyOf(model.config).publishedName);
+    if (adapter.config.use_dora) {
+      const problem = 'is not served beside other adapters: its magnitudes scale whole weights';
+      throw new InputError({
+        file: directory,
+        field: 'use_dora',
+        problem,
+        remedy: 'Merge it, and serve the merged model',
+      });
+    }
     for (const [module, pair] of adapter.tensors) requireFit(model, directory, module, pair);
     adapters.set(name, adapter);
   }

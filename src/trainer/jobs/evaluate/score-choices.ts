@@ -7,16 +7,23 @@ import { multimodal } from '../../../model/multimodal.ts';
 import type { Ops } from '../../../model/ops/ops.ts';
 import type { Program } from '../../../model/ops/program.ts';
 import type { Weights } from '../../../model/ops/tape.ts';
-import { frozen, Tape } from '../../../model/ops/tape.ts';
+import { Tape } from '../../../model/ops/tape.ts';
+import { type EnteredImages, enteredImages } from '../vision/image-entry.ts';
 import { choiceLosses, type PackedQuestion, type PackedShape, packBatch, packedShape } from './packed-choices.ts';
 
 export interface ChoiceScorer {
   /**
    * Losses of a batch of questions, one list a question, one mean loss a choice.
    *
-   * @param images float32 `[images * queries, hidden]`, as many as the questions' `packedShape` holds
+   * @param images what is entered for images, float32, by default `[images * queries, hidden]`, as many as the questions'
+   *   `packedShape` holds
    */
   score(questions: readonly PackedQuestion[], images: Float32Array): number[][];
+}
+
+interface TrainedModel {
+  entered: EnteredImages;
+  of(ops: Ops): { weights: Weights; adapters: Adapters };
 }
 
 const shapeName = ({ batch, tokens, targets, images }: PackedShape) =>
@@ -26,7 +33,7 @@ const shapeName = ({ batch, tokens, targets, images }: PackedShape) =>
  * Traces the scoring functions for batches of questions into a program that is not loaded yet.
  *
  * @param batches the questions as they will be scored together; their shapes are what is traced
- * @param adapters over the weights; default: none
+ * @param trained the model that answers: its adapters and weights, and how images enter it. Default: the weights alone
  */
 export function traceScorer(
   program: Program,
@@ -34,7 +41,10 @@ export function traceScorer(
   config: ModelConfig,
   batches: readonly (readonly PackedQuestion[])[],
   batchSize: number,
-  adapters?: (ops: Ops) => Adapters,
+  trained: TrainedModel = {
+    entered: enteredImages(config, 'embeddings'),
+    of: () => ({ weights, adapters: () => undefined }),
+  },
 ): ChoiceScorer {
   const text = config.text_config;
   const half = headSize(text) / 2;
@@ -42,7 +52,7 @@ export function traceScorer(
   const queries = familyOf(config).imageTokens;
   const shapes = batches.map((questions) => packedShape(questions, batchSize));
   for (const shape of new Map(shapes.map((shape) => [shapeName(shape), shape])).values()) {
-    defineScore(program, weights, config, shape, half, adapters);
+    defineScore(program, config, shape, half, trained);
   }
   return {
     score(questions, images) {
@@ -58,11 +68,10 @@ export function traceScorer(
 
 function defineScore(
   program: Program,
-  weights: Weights,
   config: ModelConfig,
   shape: PackedShape,
   half: number,
-  adapters?: (ops: Ops) => Adapters,
+  trained: TrainedModel,
 ): void {
   const { batch, tokens, targets, images } = shape;
   const inputs = {
@@ -74,18 +83,20 @@ function defineScore(
     mask: { shape: [batch * tokens, tokens], dataType: 'float32' },
     rows: { shape: [batch * targets], dataType: 'int32' },
     labels: { shape: [batch * targets], dataType: 'int32' },
-    images: { shape: [images * familyOf(config).imageTokens, config.text_config.hidden_size], dataType: 'float32' },
+    images: { shape: trained.entered.shape(images), dataType: 'float32' },
   } as const;
   program.define(shapeName(shape), inputs, (ops, values) => {
     const { cosine, sine, mask, rows, labels } = values;
+    const tape = new Tape(ops);
+    const { weights, adapters } = trained.of(ops);
     const input = {
       ...values,
       batch,
-      images: frozen(values.images),
+      images: trained.entered.embed(tape, weights, values.images),
       tables: { cosine, sine, mask },
       outputs: { perSequence: targets, rows, tableRows: rows },
     };
-    const logits = multimodal(new Tape(ops), weights, config, input, adapters?.(ops));
+    const logits = multimodal(tape, weights, config, input, adapters);
     const [losses] = ops.crossEntropy(logits.value, labels);
     return { losses };
   });

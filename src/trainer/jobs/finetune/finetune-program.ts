@@ -1,5 +1,6 @@
 /** The traced graph of LoRA finetuning: frozen language model, trained adapters, AdamW, one step a call. */
 
+import { imageEntryOf } from '../../../config/lora-schema.ts';
 import { familyOf, type ModelConfig } from '../../../model/families/index.ts';
 import type { ModelDirectory } from '../../../model/files/model-directory.ts';
 import { type FlatParameters, flatParameters, unpack, viewsOf } from '../../../model/flat-parameters.ts';
@@ -8,7 +9,7 @@ import { adamScalars } from '../../../model/ops/adam.ts';
 import type { Ops, ProductType } from '../../../model/ops/ops.ts';
 import type { InputSpecification } from '../../../model/ops/program.ts';
 import { Program } from '../../../model/ops/program.ts';
-import { frozen, Tape } from '../../../model/ops/tape.ts';
+import { Tape, type Weights } from '../../../model/ops/tape.ts';
 import type { TypedArray } from '../../../model/ops/tensorflow.ts';
 import type { Value } from '../../../model/ops/value.ts';
 import type { FinetuneJob, LoraSettings } from '../../protocol.ts';
@@ -16,7 +17,15 @@ import { type Batch, type BatchShape, imagesIn } from '../batch.ts';
 import type { PackedQuestion } from '../evaluate/packed-choices.ts';
 import { type ChoiceScorer, traceScorer } from '../evaluate/score-choices.ts';
 import { frozenWeights, loadWeights } from '../frozen-weights.ts';
-import { adaptedModules, initialLora, loraShapes, traceAdapters, trainedVariables } from './lora.ts';
+import { enteredImages } from '../vision/image-entry.ts';
+import {
+  partsOfTrained,
+  traceAdapters,
+  trainedShapes,
+  trainedVariables,
+  trainedWeights,
+  untrainedParameters,
+} from './lora.ts';
 import { batchInputs, batchLogits, batchLoss } from './loss.ts';
 import {
   declareParameters,
@@ -24,7 +33,7 @@ import {
   OPTIMIZER_STATE,
   optimize,
   RATE_FACTORS,
-  rateFactor,
+  rateFactors,
   SCALARS_INPUT,
   updateParameters,
 } from './optimizer.ts';
@@ -42,7 +51,7 @@ export interface OptimizerState {
 export interface BatchPart {
   shape: BatchShape;
   batch: Batch;
-  /** float32 `[images * queries, hidden]` */
+  /** What is entered for images, float32, see `EnteredImages`. */
   images: Float32Array;
 }
 
@@ -77,6 +86,8 @@ export interface FinetuneProgram {
   lossOf(input: BatchPart): number;
   /** Losses of a batch of `ranked` questions' choices by the trained model, without dropout; see `ChoiceScorer`. */
   rank: ChoiceScorer['score'];
+  /** The parameters that training starts from without an adapter, float32 `[total]`: they change nothing of the base model. */
+  untrained: Float32Array;
   read(): OptimizerState['arrays'];
   write(arrays: OptimizerState['arrays']): void;
   dispose(): void;
@@ -85,7 +96,10 @@ export interface FinetuneProgram {
 export interface FinetuneProgramSettings
   extends Pick<FinetuneJob, 'weightDecay' | 'seed'>,
     Partial<
-      Pick<FinetuneJob, 'activationCheckpointing' | 'weightDtype' | 'augmentation' | 'adam' | 'maximumGradientNorm'>
+      Pick<
+        FinetuneJob,
+        'activationCheckpointing' | 'weightDtype' | 'augmentation' | 'adam' | 'maximumGradientNorm' | 'trainable'
+      >
     > {
   /** What the learning rates of parts of what is trained are multiplied by, see `rateFactor`. Default: all by one. */
   rateFactors?: FinetuneJob['learningRate']['byPart'];
@@ -132,17 +146,17 @@ export async function finetuneProgram(
   await loadWeights(program, model);
 
   const write = (arrays: OptimizerState['arrays']) => program.assignAll(new Map(Object.entries(arrays)));
-  const parameters = new Float32Array(layout.total);
-  let offset = 0;
-  for (const [index, values] of initialLora(layout.shapes, settings.seed).entries()) {
-    parameters.set(settings.start?.get(layout.names[index] as string) ?? values, offset);
-    offset += values.length;
-  }
+  const untrained = await untrainedParameters(model, layout, settings.seed);
+  const parameters = untrained.slice();
+  for (const [name, values] of viewsOf(layout, parameters)) values.set(settings.start?.get(name) ?? values);
   const [, first, second] = OPTIMIZER_STATE;
   if (gradients) program.assign(GRADIENT, new Float32Array(layout.total));
   write({ parameters, [first]: new Float32Array(layout.total), [second]: new Float32Array(layout.total) });
 
-  if (settings.rateFactors) program.assign(RATE_FACTORS, factorsOf(layout, settings.rateFactors));
+  if (settings.rateFactors) {
+    const partOf = partsOfTrained(model.config, layout);
+    program.assign(RATE_FACTORS, rateFactors(layout, settings.rateFactors, partOf));
+  }
 
   const scalarsOf = (step: number, learningRate: number) =>
     adamScalars(step + 1, learningRate, settings.weightDecay, settings.adam);
@@ -192,6 +206,7 @@ export async function finetuneProgram(
       if (!scorer) throw new Error('the program was traced without questions to rank');
       return scorer.score(questions, images);
     },
+    untrained,
     read: () =>
       Object.fromEntries(OPTIMIZER_STATE.map((name) => [name, program.read(name)])) as OptimizerState['arrays'],
     write,
@@ -201,13 +216,6 @@ export async function finetuneProgram(
 
 /** Each shape once. */
 const each = (shapes: readonly BatchShape[]) => new Map(shapes.map((shape) => [shapeName(shape), shape])).values();
-
-/** What each value's learning rate is multiplied by, float32 `[total]`. */
-function factorsOf(layout: FlatParameters, byPart: NonNullable<FinetuneProgramSettings['rateFactors']>): Float32Array {
-  const flat = new Float32Array(layout.total);
-  for (const [name, values] of viewsOf(layout, flat)) values.fill(rateFactor(name, byPart));
-  return flat;
-}
 
 /**
  * Traces the program without TensorFlow.
@@ -223,17 +231,19 @@ export function defineFinetune(
   gradients: Value | undefined;
   scorer: ChoiceScorer | undefined;
 } {
-  const layout = flatParameters(loraShapes(adaptedModules(config, lora.targetModules), lora.rank));
+  const { trainable } = settings;
+  const layout = flatParameters(trainedShapes(config, { lora, trainable }));
+  const entered = enteredImages(config, imageEntryOf({ lora, trainable }));
   const { parts = 1, activationCheckpointing, productType, weightDtype, ranked, pairs } = settings;
   const program = new Program({ productType });
   const flat = declareParameters(program, layout);
   const gradients = parts > 1 || pairs ? program.variable(GRADIENT, [layout.total]) : undefined;
-  const { maximumGradientNorm: maximumNorm, adam, rateFactors } = settings;
-  if (rateFactors) program.variable(RATE_FACTORS, [layout.total]);
-  const optimizer = { maximumNorm, adam, hasRateFactors: rateFactors !== undefined };
+  const { maximumGradientNorm: maximumNorm, adam, rateFactors: byPart } = settings;
+  if (byPart) program.variable(RATE_FACTORS, [layout.total]);
+  const optimizer = { maximumNorm, adam, hasRateFactors: byPart !== undefined };
   /** An output is computed whether it is read or not. */
   const withNorm = (norm: Value): Record<string, Value> => (maximumNorm === undefined ? {} : { norm });
-  const weights = frozenWeights(
+  const base = frozenWeights(
     program,
     { shapes: familyOf(config).expectedTensors() },
     {
@@ -241,15 +251,18 @@ export function defineFinetune(
       use: 'forward and backward',
     },
   );
-  const hidden = config.text_config.hidden_size;
 
   const inputsOf = (shape: BatchShape) =>
     ({
       ...batchInputs(shape),
-      images: { shape: [imagesIn(shape) * familyOf(config).imageTokens, hidden], dataType: 'float32' },
+      images: { shape: entered.shape(imagesIn(shape)), dataType: 'float32' },
     }) as const satisfies Record<string, InputSpecification>;
-  const trained = (ops: Ops) =>
-    traceAdapters(ops, trainedVariables(unpack(ops, layout, flat)), { ...lora, dropout: 0 });
+  /** The model with what is trained of it; without a seed nothing drops out. */
+  const trainedModel = (ops: Ops, dropoutSeed?: Value) => {
+    const variables = trainedVariables(unpack(ops, layout, flat));
+    const adapters = traceAdapters(ops, variables, dropoutSeed ? lora : { ...lora, dropout: 0 }, dropoutSeed);
+    return { trained: [...variables.values()], adapters, weights: trainedWeights(base, variables, adapters) };
+  };
   for (const shape of each(shapes)) {
     const inputs = {
       ...inputsOf(shape),
@@ -257,11 +270,10 @@ export function defineFinetune(
     } as const satisfies Record<string, InputSpecification>;
     const traceLoss = (ops: Ops, values: Record<keyof typeof inputs, Value>) => {
       const tape = new Tape(ops);
-      const variables = trainedVariables(unpack(ops, layout, flat));
-      const adapters = traceAdapters(ops, variables, lora, values.dropoutSeed);
-      const images = frozen(values.images);
+      const { trained, adapters, weights } = trainedModel(ops, values.dropoutSeed);
+      const images = entered.embed(tape, weights, values.images);
       const loss = batchLoss(tape, weights, config, shape, values, images, adapters, activationCheckpointing);
-      return { tape, loss, trained: [...variables.values()] };
+      return { tape, loss, trained };
     };
     if (gradients) {
       program.define(shapeName(shape), { ...inputs, ...KEEP_INPUT }, (ops, values, update) => {
@@ -283,9 +295,9 @@ export function defineFinetune(
       const traceAnswers = (
         tape: Tape,
         values: Parameters<typeof batchLogits>[4] & { images: Value },
-        adapters: Adapters,
+        { weights, adapters }: { weights: Weights; adapters: Adapters },
       ) => {
-        const images = frozen(values.images);
+        const images = entered.embed(tape, weights, values.images);
         const logits = batchLogits(tape, weights, config, shape, values, images, adapters, activationCheckpointing);
         return answerLogProbabilities(tape, logits, values.labels, values.weights, shape.batch);
       };
@@ -297,15 +309,15 @@ export function defineFinetune(
       } as const satisfies Record<string, InputSpecification>;
       program.define(pairsName(shape), inputs, (ops, values, update) => {
         const tape = new Tape(ops);
-        const variables = trainedVariables(unpack(ops, layout, flat));
-        const answers = traceAnswers(tape, values, traceAdapters(ops, variables, lora, values.dropoutSeed));
+        const model = trainedModel(ops, values.dropoutSeed);
+        const answers = traceAnswers(tape, values, model);
         const loss = preferenceLoss(tape, answers, values.reference, pairs);
         const kept = ops.multiply(gradients, values.keep);
-        update.assign(GRADIENT, ops.add(kept, flatGradient(tape, loss, [...variables.values()])));
+        update.assign(GRADIENT, ops.add(kept, flatGradient(tape, loss, model.trained)));
         return { loss: loss.value, logProbabilities: answers.value };
       });
       program.define(logProbabilitiesName(shape), inputsOf(shape), (ops, values) => ({
-        logProbabilities: traceAnswers(new Tape(ops), values, trained(ops)).value,
+        logProbabilities: traceAnswers(new Tape(ops), values, trainedModel(ops)).value,
       }));
     }
   }
@@ -317,10 +329,13 @@ export function defineFinetune(
   }
   for (const shape of each(settings.lossShapes ?? [])) {
     program.define(lossName(shape), inputsOf(shape), (ops, values) => {
-      const images = frozen(values.images);
-      return { loss: batchLoss(new Tape(ops), weights, config, shape, values, images, trained(ops)).value };
+      const tape = new Tape(ops);
+      const { adapters, weights } = trainedModel(ops);
+      const images = entered.embed(tape, weights, values.images);
+      return { loss: batchLoss(tape, weights, config, shape, values, images, adapters).value };
     });
   }
-  const scorer = ranked && traceScorer(program, weights, config, ranked.batches, ranked.batchSize, trained);
+  const scorer =
+    ranked && traceScorer(program, base, config, ranked.batches, ranked.batchSize, { entered, of: trainedModel });
   return { program, layout, gradients, scorer };
 }

@@ -11,13 +11,13 @@ import type { JobReporter } from '../../trainer-side.ts';
 import { collate, tokenWeights } from '../batch.ts';
 import { imagesFor } from '../conversation.ts';
 import { promptSettings } from '../sequence.ts';
-import { type AugmentedImages, augmentedImages, type ShownImages } from '../vision/augmented-images.ts';
-import { type ImageFeatures, imageFeatures } from '../vision/image-features.ts';
+import type { ShownImages } from '../vision/fresh-images.ts';
 import { readStartAdapter, saveAdapter } from './adapter-files.ts';
 import { readNewestCheckpoint, writeCheckpoint } from './checkpoint.ts';
 import { type BatchPart, type FinetuneProgram, finetuneProgram } from './finetune-program.ts';
+import { type ImageSources, imageSources } from './image-sources.ts';
 import { hashOfJob } from './job-hash.ts';
-import { adaptedModules, loraShapes } from './lora.ts';
+import { trainedShapes } from './lora.ts';
 import { LOSS_FILE, type LossRecord, openLossLog, VALIDATION_LOSS_FILE } from './loss-log.ts';
 import { learningRateAt } from './optimizer.ts';
 import { type PairFigures, type Pairs, preparePairs, type Reference } from './pairs.ts';
@@ -44,12 +44,12 @@ export async function finetune(settings: FinetuneSettings, reporter: JobReporter
   const model = await readModelDirectory(settings.model);
   try {
     // An unknown target or an unsuitable start is reported before the images are computed.
-    const modules = adaptedModules(model.config, settings.lora.targetModules);
+    const shapesOfTrained = trainedShapes(model.config, settings);
     const { lora, preference } = settings;
     const adapterIn = async (directory: string | undefined, alternative?: string) => {
       const { publishedName } = familyOf(model.config);
       if (directory === undefined) return undefined;
-      return readStartAdapter(directory, lora, loraShapes(modules, lora.rank), publishedName, alternative);
+      return readStartAdapter(directory, lora, shapesOfTrained, publishedName, alternative);
     };
     const start = await adapterIn(settings.startAdapter);
     const referenceAdapter = await adapterIn(
@@ -65,16 +65,10 @@ export async function finetune(settings: FinetuneSettings, reporter: JobReporter
     const validationLoss = await prepareValidationLoss(prompts, settings, reporter);
     const shown = plan.flatMap((parts) => parts.flatMap(({ images }) => images.flat().flatMap((file) => file ?? [])));
     const notAugmented = [...(pairs?.images ?? []), ...(validation?.images ?? []), ...(validationLoss?.images ?? [])];
-    const augments = settings.augmentation === 'random-resized-crop';
-    const features = await imageFeatures(model, [...(augments ? [] : shown), ...notAugmented], {
-      exif: settings.exif,
-      signal: reporter.signal,
-      onProgress: (done, total) => reporter.progress({ phase: 'images', step: done, steps: total }),
-    });
+    const files = { samples: shown, others: notAugmented };
+    const images = await imageSources(model, settings, files, reporter);
     const shapes = plan.flatMap((parts) => parts.map(({ shape }) => shape));
-    let augmented: AugmentedImages | undefined;
     try {
-      if (augments) augmented = await augmentedImages(model, { count: settings.microBatchSize, exif: settings.exif });
       const program = await finetuneProgram(model, settings.lora, shapes, {
         ...settings,
         rateFactors: settings.learningRate.byPart,
@@ -90,8 +84,7 @@ export async function finetune(settings: FinetuneSettings, reporter: JobReporter
           settings,
           model,
           plan,
-          features,
-          augmented,
+          ...images,
           program,
           pairs,
           referenceAdapter,
@@ -103,21 +96,17 @@ export async function finetune(settings: FinetuneSettings, reporter: JobReporter
         program.dispose();
       }
     } finally {
-      augmented?.dispose();
-      features.dispose();
+      images.dispose();
     }
   } finally {
     await model.close();
   }
 }
 
-interface Training {
+interface Training extends Pick<ImageSources, 'features' | 'fresh'> {
   settings: FinetuneSettings;
   model: ModelDirectory;
   plan: StepPart[][];
-  /** Of pairs, of what is looked at in between, and of samples unless they are augmented. */
-  features: ImageFeatures;
-  augmented: AugmentedImages | undefined;
   program: FinetuneProgram;
   pairs: Pairs | undefined;
   /** Tensors of the adapter that pairs are compared with by name. Default: the base model. */
@@ -277,20 +266,22 @@ async function trainStep(
   return { loss: loss + figures.preferenceLoss, ...(sftWeight > 0 && { sftLoss: loss / sftWeight }), ...figures };
 }
 
-/** Embeddings of the images of a part of a batch, by its number in the whole training. */
-async function imagesOf({ settings, plan, features, augmented }: Training, number: number): Promise<Float32Array> {
+/** What is entered for the images of a part of a batch, by its number in the whole training. */
+async function imagesOf({ settings, plan, features, fresh }: Training, number: number): Promise<Float32Array> {
   const { seed, batchSize, microBatchSize } = settings;
   const shownAt = (place: number): ShownImages | undefined => {
     const parts = batchSize / microBatchSize;
     const part = plan[Math.floor(place / parts)]?.[place % parts];
     if (part === undefined) return undefined;
+    const files = imagesFor(part.images, part.shape);
+    if (settings.augmentation !== 'random-resized-crop') return { files };
     const seeds = part.images.flatMap((files, slot) =>
       files.map((_, index) => cropSeed(`${seed}/augmentation/${place * microBatchSize + slot}`, index)),
     );
-    return { files: imagesFor(part.images, part.shape), seeds };
+    return { files, seeds };
   };
   const shown = shownAt(number) as ShownImages;
-  return augmented ? augmented.embed(shown, shownAt(number + 1)) : features.batch(shown.files);
+  return fresh ? fresh.enter(shown, shownAt(number + 1)) : features.batch(shown.files);
 }
 
 /** Of the images of a sample each is cropped in its own way. */

@@ -1,4 +1,5 @@
 /** The memory that a finetune needs on its device, estimated from config and traced graphs before anything is loaded. */
+import { type ImageEntry, imageEntryOf } from '../../../config/lora-schema.ts';
 import { familyOf, type ModelConfig } from '../../../model/families/index.ts';
 import { Program } from '../../../model/ops/program.ts';
 import { frozen, Tape } from '../../../model/ops/tape.ts';
@@ -11,7 +12,7 @@ import { defineFinetune, type FinetuneProgramSettings, pairsName, shapeName } fr
 import { OPTIMIZER_STATE } from './optimizer.ts';
 
 export interface MemoryPlan {
-  /** Bytes of the frozen language model. */
+  /** Bytes of the frozen weights that training needs: the language model's, and of what images are computed with in each step. */
   weights: number;
   /** Bytes of the trained adapters. */
   adapters: number;
@@ -19,9 +20,9 @@ export interface MemoryPlan {
   optimizer: number;
   /** Bytes of what one training step, or its pairs, hold at once: activations, gradients, weights widened or narrowed for use. */
   activations: number;
-  /** Bytes of the projection's weights, which embed each batch's images. */
+  /** Bytes of the projection's weights, which embed each batch's images; 0 where that is part of the step. */
   projection: number;
-  /** Bytes of the vision side while it computes the images, before training; then it is freed. */
+  /** Bytes of the vision side while it computes the images, before training; then it is freed. 0 where it is trained. */
   images: number;
   /** The larger of the two: training, or computing the images; their sum where images are augmented in each step. */
   peak: number;
@@ -69,7 +70,8 @@ export function planMemory(
   const optimizer = sum([...sizes.values()]) - weights - adapters;
   const functions = [shapeName(shape), ...(settings.pairs?.shapes ?? []).map(pairsName)];
   const activations = Math.max(...functions.map((name) => program.workingBytes(name)));
-  const { projection, images } = imageBytes(config);
+  const entry = imageEntryOf({ lora, trainable: settings.trainable });
+  const { projection, images } = imageBytes(config, entry);
   const training = weights + adapters + optimizer + activations + projection;
   const used = [...names].filter(([name]) => sizes.has(name));
   return {
@@ -79,12 +81,16 @@ export function planMemory(
     activations,
     projection,
     images,
-    peak: settings.augmentation === 'random-resized-crop' ? training + images : Math.max(training, images),
+    peak:
+      settings.augmentation === 'random-resized-crop' && entry !== 'pixels'
+        ? training + images
+        : Math.max(training, images),
     parameters: { weights: sum(used.map(([, tensor]) => sizeOf(tensor))), adapters: layout.total },
   };
 }
 
-function imageBytes(config: ModelConfig): { projection: number; images: number } {
+function imageBytes(config: ModelConfig, entry: ImageEntry): { projection: number; images: number } {
+  if (entry === 'pixels') return { projection: 0, images: 0 };
   const family = familyOf(config);
   const weightBytes = (program: Program) => sum([...program.variableBytes().values()]);
   const shapes = familyOf(config).expectedTensors();
@@ -109,7 +115,8 @@ function imageBytes(config: ModelConfig): { projection: number; images: number }
       frozen(inputs.features),
     ).value,
   }));
-  return { projection: weightBytes(projection), images: weightBytes(vision) + vision.workingBytes('vision') };
+  const ofProjection = entry === 'embeddings' ? weightBytes(projection) : 0;
+  return { projection: ofProjection, images: weightBytes(vision) + vision.workingBytes('vision') };
 }
 
 const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0);

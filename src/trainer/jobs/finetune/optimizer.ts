@@ -1,6 +1,7 @@
 /** AdamW (arXiv 1711.05101) over flat parameters, inside a traced program, and its learning rate. */
+import type { AdaptedPart, TrainablePart } from '../../../config/lora-schema.ts';
 import type { FlatParameters } from '../../../model/flat-parameters.ts';
-import { pack } from '../../../model/flat-parameters.ts';
+import { pack, viewsOf } from '../../../model/flat-parameters.ts';
 import { type AdamInputs, type AdamSettings, standardAdam } from '../../../model/ops/adam.ts';
 import type { Ops } from '../../../model/ops/ops.ts';
 import type { InputSpecification, Program, Updates } from '../../../model/ops/program.ts';
@@ -129,11 +130,27 @@ export function learningRateAt(step: number, steps: number, schedule: LearningRa
  * What the learning rate of a trained tensor is multiplied by.
  *
  * @param name such as `language_model.model.layers.0.self_attn.q_proj.lora_A`
+ * @param of the part of the model that it belongs to
  */
-export function rateFactor(name: string, byPart: NonNullable<LearningRateSchedule['byPart']>): number {
+export function rateFactor(
+  name: string,
+  byPart: NonNullable<LearningRateSchedule['byPart']>,
+  of: AdaptedPart | TrainablePart = 'language',
+): number {
   // A tensor's module may be within several that are named: `self_attn.q_proj` and `q_proj`.
   const parts = name.split('.');
   const isOf = (part: string) =>
-    part === 'language' || parts.at(-1) === part || parts.slice(0, -1).join('.').endsWith(`.${part}`);
+    part === of || parts.at(-1) === part || parts.slice(0, -1).join('.').endsWith(`.${part}`);
   return Object.entries(byPart).reduce((factor, [part, one]) => (isOf(part) ? factor * one : factor), 1);
+}
+
+/** What the learning rate of each value is multiplied by, float32 `[total]`. @param partOf the part of the model of a trained tensor */
+export function rateFactors(
+  layout: FlatParameters,
+  byPart: NonNullable<LearningRateSchedule['byPart']>,
+  partOf: (name: string) => AdaptedPart | TrainablePart,
+): Float32Array {
+  const flat = new Float32Array(layout.total);
+  for (const [name, values] of viewsOf(layout, flat)) values.fill(rateFactor(name, byPart, partOf(name)));
+  return flat;
 }

@@ -8,7 +8,7 @@ import type { JobReporter } from '../../trainer-side.ts';
 import { type BatchShape, batchShape, collate, inBatches, learnedTokens } from '../batch.ts';
 import { imagesFor, shownImages } from '../conversation.ts';
 import type { PromptSettings, Sequence } from '../sequence.ts';
-import type { ImageFeatures } from '../vision/image-features.ts';
+import type { ImageSource } from '../vision/image-features.ts';
 import { padToFewShapes } from './batch-shapes.ts';
 import type { BatchPart, FinetuneProgram, PairPart } from './finetune-program.ts';
 import type { LossRecord } from './loss-log.ts';
@@ -45,11 +45,11 @@ export interface Pairs {
   /** Tokens of a step, padding among them. */
   tokens(step: number): number;
   /** Log probabilities of both answers of each pair that is trained on, by the model as it is: chosen, rejected. */
-  logProbabilities(program: FinetuneProgram, features: ImageFeatures): Promise<Reference>;
+  logProbabilities(program: FinetuneProgram, features: ImageSource): Promise<Reference>;
   /** Adds the gradient of a step's pairs. @param firstPart the number of its first part */
   accumulate(
     program: FinetuneProgram,
-    input: { features: ImageFeatures; reference: Reference; step: number; firstPart: number },
+    input: { features: ImageSource; reference: Reference; step: number; firstPart: number },
   ): Promise<PairFigures>;
 }
 
@@ -90,7 +90,7 @@ export async function preparePairs(
   const tight = inBatches(order.slice(0, steps * batchSize), size).map(partOf);
   const shapes = padToFewShapes(tight.map(({ shape }) => shape));
   const plan = tight.map((part, place) => ({ ...part, shape: shapes[place] as BatchShape }));
-  const batchPart = ({ sequences, images, shape }: Part, features: ImageFeatures): BatchPart => ({
+  const batchPart = async ({ sequences, images, shape }: Part, features: ImageSource): Promise<BatchPart> => ({
     shape,
     batch: collate(
       sequences,
@@ -98,7 +98,7 @@ export async function preparePairs(
       prompts.queries,
       sequences.map((sequence) => (lengthNormalized ? 1 / learnedTokens([sequence]) : 1)),
     ),
-    images: features.batch(imagesFor(images, shape)),
+    images: await features.batch(imagesFor(images, shape)),
   });
   return {
     settings,
@@ -112,7 +112,7 @@ export async function preparePairs(
       const used = new Set(plan.flatMap(({ pairs }) => pairs)).size;
       for (const part of plan) {
         if (part.pairs.every((pair) => found.has(pair))) continue;
-        const values = program.logProbabilities(batchPart(part, features));
+        const values = program.logProbabilities(await batchPart(part, features));
         for (const [pair, both] of answersOf(part, values)) if (!found.has(pair)) found.set(pair, both);
         reporter.progress({ phase: 'reference', step: found.size, steps: used });
         await new Promise(setImmediate);
@@ -126,7 +126,7 @@ export async function preparePairs(
       const margins: number[] = [];
       for (const [number, part] of plan.slice(step * parts, (step + 1) * parts).entries()) {
         const ofReference = part.pairs.map((pair) => marginOf(reference.get(pair)));
-        const input: PairPart = { ...batchPart(part, features), reference: Float32Array.from(ofReference) };
+        const input: PairPart = { ...(await batchPart(part, features)), reference: Float32Array.from(ofReference) };
         const { loss, logProbabilities } = program.accumulatePairs({ ...input, step, part: firstPart + number });
         preferenceLoss += loss;
         for (const [at, [, both]] of answersOf(part, logProbabilities).entries())

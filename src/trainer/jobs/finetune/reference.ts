@@ -5,7 +5,7 @@ import { readJson } from '../../../core/read-json.ts';
 import { writeJson } from '../../../core/write-file.ts';
 import { viewsOf } from '../../../model/flat-parameters.ts';
 import type { JobReporter } from '../../trainer-side.ts';
-import type { ImageFeatures } from '../vision/image-features.ts';
+import type { ImageSource } from '../vision/image-features.ts';
 import type { FinetuneProgram } from './finetune-program.ts';
 import type { Pairs, Reference } from './pairs.ts';
 
@@ -26,7 +26,7 @@ export async function referenceOf(
   pairs: Pairs,
   input: {
     program: FinetuneProgram;
-    features: ImageFeatures;
+    features: ImageSource;
     referenceAdapter: ReadonlyMap<string, Float32Array> | undefined;
     checkpoints: string;
     jobHash: string;
@@ -38,8 +38,7 @@ export async function referenceOf(
   const known = await readJson(file, referenceSchema).catch(() => undefined);
   if (known?.jobHash === jobHash) return new Map(known.pairs);
   const start = program.read();
-  // An adapter of zeros is none.
-  const parameters = new Float32Array(program.layout.total);
+  const parameters = program.untrained.slice();
   for (const [name, view] of viewsOf(program.layout, parameters)) {
     const values = referenceAdapter?.get(name);
     if (values) view.set(values);

@@ -11,7 +11,7 @@ import type { JobReporter } from '../../trainer-side.ts';
 import { type BatchShape, batchShape, collate, inBatches, learnedTokens, tokenWeights } from '../batch.ts';
 import { imagesFor, shownImages } from '../conversation.ts';
 import type { PromptSettings, Sequence } from '../sequence.ts';
-import type { ImageFeatures } from '../vision/image-features.ts';
+import type { ImageSource } from '../vision/image-features.ts';
 import { padToFewShapes } from './batch-shapes.ts';
 import type { FinetuneProgram } from './finetune-program.ts';
 import { tokenizeSamples } from './plan.ts';
@@ -32,7 +32,7 @@ export interface ValidationLoss {
    *
    * @throws the reporter's reason when it is aborted
    */
-  compute(program: FinetuneProgram, features: ImageFeatures): Promise<number>;
+  compute(program: FinetuneProgram, features: ImageSource): Promise<number>;
 }
 
 /** What of a batch is computed at once. */
@@ -90,7 +90,7 @@ export async function prepareValidationLoss(
           const input = {
             shape,
             batch: collate(sequences, shape, prompts.queries, weights),
-            images: features.batch(imagesFor(shown, shape)),
+            images: await features.batch(imagesFor(shown, shape)),
           };
           sum += share * program.lossOf(input);
           await new Promise(setImmediate);

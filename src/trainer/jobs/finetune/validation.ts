@@ -19,7 +19,7 @@ import { inBatches } from '../batch.ts';
 import { type PackedQuestion, packedShape, packQuestion } from '../evaluate/packed-choices.ts';
 import { imagesOfBatch, requireKnownImages } from '../evaluate/question-images.ts';
 import type { PromptSettings } from '../sequence.ts';
-import type { ImageFeatures } from '../vision/image-features.ts';
+import type { ImageSource } from '../vision/image-features.ts';
 import type { FinetuneProgram } from './finetune-program.ts';
 
 export const validationScoreSchema = z.object({
@@ -46,7 +46,7 @@ export interface Validation {
   /** Whether the state after so many steps is to be scored and was not yet. */
   isDue(step: number, validated: Validated): boolean;
   /** The mean score of the answers that the trained model chooses. @throws the reporter's reason when it is aborted */
-  score(program: FinetuneProgram, features: ImageFeatures): Promise<number>;
+  score(program: FinetuneProgram, features: ImageSource): Promise<number>;
 }
 
 /**
@@ -76,7 +76,7 @@ export async function prepareValidation(
       let sum = 0;
       for (const [index, batch] of batches.entries()) {
         const asked = batchesOfQuestions[index] as ValidationQuestion[];
-        const images = features.batch(imagesOfBatch(asked, packedShape(batch, batchSize).images));
+        const images = await features.batch(imagesOfBatch(asked, packedShape(batch, batchSize).images));
         for (const [place, losses] of program.rank(batch, images).entries()) {
           sum += (asked[place] as ValidationQuestion).scores[lowest(losses)] as number;
         }

@@ -36,6 +36,7 @@ export async function batchLogits(
       a: frozen(program.variable(`${module}.lora_A`, pair.A.shape)),
       b: frozen(program.variable(`${module}.lora_B`, pair.B.shape)),
       scaling: pair.scaling,
+      magnitude: pair.magnitude && frozen(program.variable(`${module}.lora_magnitude`, pair.magnitude.shape)),
     };
   };
   const inputs = {
@@ -57,9 +58,10 @@ export async function batchLogits(
     await loadWeights(program, model);
     // Those of other modules are part of how the images were computed.
     const ofThisProgram = [...(adapter?.tensors ?? [])].filter(([module]) => program.has(`${module}.lora_A`));
-    const factors = ofThisProgram.flatMap(([module, { A, B }]): [string, Float32Array][] => [
+    const factors = ofThisProgram.flatMap(([module, { A, B, magnitude }]): [string, Float32Array][] => [
       [`${module}.lora_A`, A.data],
       [`${module}.lora_B`, B.data],
+      ...(magnitude ? [[`${module}.lora_magnitude`, magnitude.data] as [string, Float32Array]] : []),
     ]);
     program.assignAll(new Map(factors));
     return program.run('logits', { ...batch, images }).logits as Float32Array;

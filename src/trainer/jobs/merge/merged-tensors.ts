@@ -16,13 +16,13 @@ export function pairOf({ tensors }: Adapter, weight: string): LoraPair | undefin
 }
 
 /**
- * `W + scaling * B A` for one weight, in float32.
+ * `W + scaling * B A` for one weight, in float32; of DoRA each row scaled to its magnitude.
  *
  * @param weight `[out, in]`
  */
 export function mergedWeight(
   weight: { shape: readonly number[]; data: Float32Array },
-  { A, B, scaling }: LoraPair,
+  { A, B, scaling, magnitude }: LoraPair,
 ): Float32Array {
   const [outputs, inputs] = weight.shape as [number, number];
   const merged = weight.data.slice();
@@ -36,6 +36,12 @@ export function mergedWeight(
         merged[place] = (merged[place] as number) + factor * (A.data[inner * inputs + column] as number);
       }
     }
+  }
+  if (magnitude === undefined) return merged;
+  for (let row = 0; row < outputs; row++) {
+    const values = merged.subarray(row * inputs, (row + 1) * inputs);
+    const factor = (magnitude.data[row] as number) / Math.sqrt(values.reduce((sum, value) => sum + value * value, 0));
+    for (let column = 0; column < inputs; column++) values[column] = (values[column] as number) * factor;
   }
   return merged;
 }
@@ -67,7 +73,8 @@ export function mergedTensors(
     const own = base.dtypeOf(name);
     return own === 'I64' ? 'F32' : own;
   };
-  const isUnchanged = (name: string) => pairOf(adapter, name) === undefined && formatOf(name) === base.dtypeOf(name);
+  const isUnchanged = (name: string) =>
+    pairOf(adapter, name) === undefined && !adapter.saved.has(name) && formatOf(name) === base.dtypeOf(name);
   const unchanged = base.files.filter(({ names }) => names.every(isUnchanged));
   const elsewhere = new Set(unchanged.flatMap(({ names }) => names));
   const written = base.names().filter((name) => !elsewhere.has(name));
@@ -76,6 +83,8 @@ export function mergedTensors(
     reporter.requireFence();
     reporter.progress({ step: ++done, steps: written.length });
     if (isUnchanged(name)) return base.readBytes(name);
+    const saved = adapter.saved.get(name);
+    if (saved) return saved.data;
     const weight = await base.read(name);
     const pair = pairOf(adapter, name);
     return pair ? mergedWeight(weight, pair) : weight.data;
@@ -94,6 +103,13 @@ export function mergedTensors(
 
 function checkLayers({ shapes }: ModelDirectory, adapter: Adapter, directory: string): void {
   const remedy = 'Use the adapter with the model it was trained on';
+  for (const [name, { shape }] of adapter.saved) {
+    const own = shapes.get(name)?.join(', ');
+    if (own === shape.join(', ')) continue;
+    const problem =
+      own === undefined ? 'is not in the base model' : `is [${shape.join(', ')}], the model's is [${own}]`;
+    throw new InputError({ file: directory, field: name, problem, remedy });
+  }
   for (const [module, { A, B }] of adapter.tensors) {
     const shape = shapes.get(`${module}.weight`);
     if (shape === undefined) {

@@ -18,12 +18,20 @@ import { sizeOf, type Value } from '../../../model/ops/value.ts';
 import { loadWeights } from '../frozen-weights.ts';
 import { adaptVision } from './adapted-vision.ts';
 import { type ImageCacheSettings, imageCacheSettings, openImageCache } from './image-cache.ts';
+import { imageParts } from './image-entry.ts';
 
 /** Images that go through the vision side at once. */
 export const IMAGE_BATCH = 16;
 
+/** What a finetune is given for images. */
+export interface ImageSource {
+  /** What is entered for these images as one array, float32; zeros for none. */
+  batch(files: readonly (string | undefined)[]): Float32Array | Promise<Float32Array>;
+  dispose(): void;
+}
+
 /** Image embeddings by file. */
-export interface ImageFeatures {
+export interface ImageFeatures extends ImageSource {
   /** The embeddings of these images as one array, float32 `[files.length * queries, hidden]`; zeros for none. */
   batch(files: readonly (string | undefined)[]): Float32Array;
   /** Frees the weights of the projection. */
@@ -200,6 +208,31 @@ export async function imageFeatures(
       return result;
     },
     dispose: () => projection.dispose(),
+  };
+}
+
+/**
+ * As `imageFeatures`, without the projection: of each image what the vision side makes of it, `[imageTokens, width]`.
+ */
+export async function unprojectedFeatures(
+  model: ModelDirectory,
+  files: readonly string[],
+  options: FeatureOptions = {},
+): Promise<ImageSource> {
+  const distinct = [...new Set(files)];
+  const { imageSize, visionFeatures } = familyOf(model.config);
+  const features = await runVision(model, distinct, { imageSize, trace: visionFeatures }, options);
+  const rowsOf = new Map(distinct.map((file, index) => [file, features[index] as Float32Array]));
+  const length = sizeOf(imageParts(model.config).vision.shape);
+  return {
+    batch(wanted) {
+      const result = new Float32Array(wanted.length * length);
+      for (const [index, file] of wanted.entries()) {
+        if (file !== undefined) result.set(rowsOf.get(file) as Float32Array, index * length);
+      }
+      return result;
+    },
+    dispose: () => undefined,
   };
 }
 
