@@ -7,8 +7,8 @@ const count = z.int().positive();
 export const adaptedParts = ['language', 'vision', 'projector'] as const;
 export type AdaptedPart = (typeof adaptedParts)[number];
 
-/** Parts that can be trained whole, beside adapters. */
-export const trainableParts = ['projection'] as const;
+/** Parts that can be asked for to be trained whole, beside adapters; `trained-ways.ts` refuses some. */
+export const trainableParts = ['projection', 'language', 'vision'] as const;
 export type TrainablePart = (typeof trainableParts)[number];
 
 const layerNames = z.array(z.string().min(1)).min(1);
@@ -57,7 +57,7 @@ export const trainableSchema = z
   .min(1)
   .optional()
   .describe(
-    'Parts that are trained whole, beside the adapters. projection: the layers between vision side and language model. They are in the adapter, as modules_to_save of PEFT. Default: none.',
+    'Parts that are trained whole, beside the adapters. projection: the layers between vision side and language model. They are in the adapter, as modules_to_save of PEFT. Others are refused by name. Default: none.',
   );
 
 type TargetModules = readonly string[] | { readonly [Part in AdaptedPart]?: readonly string[] | undefined };

@@ -13,6 +13,7 @@ import { retentionSchema } from './retention-schema.ts';
 import { refineSchema, samplingSchema, verifySchema } from './sample-schemas.ts';
 import { teacherSchema } from './teacher-schema.ts';
 import { trackingSchema } from './tracking-schema.ts';
+import { refusedTraining } from './trained-ways.ts';
 import { notifySchema, temporalSchema } from './workflow-schemas.ts';
 
 /**
@@ -128,6 +129,15 @@ export const configSchema = z
   .refine(({ trainer, sharding }) => trainer === 'torchrun' || sharding === 'none', {
     path: ['sharding'],
     message: 'requires trainer: torchrun; the TensorFlow trainer keeps the whole model on one GPU',
+  })
+  .superRefine((config, context) => {
+    for (const { path, message } of refusedTraining(config)) {
+      context.addIssue({ code: 'custom', path: ['finetune', ...path], message });
+    }
+  })
+  .refine(({ trainer, gate, finetune }) => trainer !== 'tensorflow' || !gate.serving || !finetune.lora.dora, {
+    path: ['gate', 'serving'],
+    message: 'requires an adapter that is served unmerged, which those of finetune.lora.dora are not',
   })
   .refine(({ sharding, finetune }) => sharding !== 'deepspeed' || finetune.objective === 'sft', {
     path: ['finetune', 'objective'],

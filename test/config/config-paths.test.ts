@@ -17,6 +17,9 @@ const notPaths = [
   'data.test.questions.instruction',
   'data.test.questions.columns{}', // of a table
   'finetune.lora.targetModules[]',
+  'finetune.lora.targetModules.language[]',
+  'finetune.lora.targetModules.vision[]',
+  'finetune.lora.targetModules.projector[]',
   'finetune.validationLoss.dataset.columns{}', // of a table
   'finetune.validationLoss.dataset.instruction',
   'evaluate.serve', // a key of the worker's settings

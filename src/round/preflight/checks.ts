@@ -1,5 +1,8 @@
 /** The table of what is checked before a run starts. A check is a row here. */
 import { join } from 'node:path';
+import { stepsOf } from '../../config/finetune-schema.ts';
+import { imageEntryOf } from '../../config/lora-schema.ts';
+import type { Config } from '../../config/schema.ts';
 import { fileExists } from '../../core/files.ts';
 import { configError, InputError } from '../../core/input-error.ts';
 import { readQuestionTypes } from '../../generation/question-types.ts';
@@ -97,6 +100,13 @@ export const preflightChecks: readonly PreflightCheck[] = [
       if (image && (await fileExists(join(path, 'config.json')))) await imageFields(path, image);
       return notes;
     },
+  },
+  {
+    what: 'what it costs to train the vision side',
+    known: 'config',
+    steps: ['prepare-data'],
+    applies: ({ config }) => config.trainer === 'tensorflow' && imageEntryOf(config.finetune) === 'pixels',
+    find: async ({ config }) => [costOfVision(config.finetune)],
   },
   {
     what: 'the adapter that round 0 takes',
@@ -240,4 +250,12 @@ async function requirePool(context: PreflightContext): Promise<string[]> {
     : [
         `The pool has ${free} free images, and ${config.rounds} rounds of ${requests} requests would use ${wanted}: requests end with them.`,
       ];
+}
+
+function costOfVision({ epochs, stepsPerEpoch, batchSize }: Config['finetune']): string {
+  const shown =
+    stepsPerEpoch === 'auto'
+      ? `${epochs} ${epochs === 1 ? 'time' : 'times'} or more for each image`
+      : `${stepsOf({ epochs, stepsPerEpoch, batchSize }, 0) * batchSize} times in a finetune`;
+  return `finetune.lora.targetModules.vision: the vision side is computed, and learned through, for each sample that is shown, ${shown}, in place of once for each image. No image feature is kept. What memory it takes: dataengine model plan.`;
 }

@@ -31,6 +31,13 @@ export async function readAdapters(
         remedy: 'Merge it, and serve the merged model',
       });
     }
+    for (const [tensor, { shape, data }] of adapter.saved) {
+      const isFit = model.shapes.get(tensor)?.join() === shape.join() && data.every((value) => Number.isFinite(value));
+      if (isFit) continue;
+      const problem = 'is not in the base model, has another shape, or has values that are no finite numbers';
+      const remedy = 'Use the adapter with the model it was trained on';
+      throw new InputError({ file: directory, field: tensor, problem, remedy });
+    }
     for (const [module, pair] of adapter.tensors) requireFit(model, directory, module, pair);
     adapters.set(name, adapter);
   }

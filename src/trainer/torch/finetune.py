@@ -47,7 +47,7 @@ def finetune(job, reporter, device, sharding):
         pairs, reference = compared_pairs(job, job_id, device, sharding, reporter)
 
     start = job.get("startAdapter")
-    adapt = stored_adapter(start, trainable=True) if start else new_adapter(job["lora"], job["seed"])
+    adapt = stored_adapter(start, trainable=True) if start else new_adapter(job["lora"], job["seed"], job.get("trainable"))
     dtypes = job["weightDtype"], job["computeDtype"]
     model = Model(job["model"], device, job.get("family"), *dtypes, adapt=adapt, sharding=sharding, image=job.get("image"))
     kept, whole = megabytes(model)

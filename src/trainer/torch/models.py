@@ -17,6 +17,7 @@ from paligemma_family import PaliGemmaFamily
 from protocol import JobError
 from shardings import sharding_of
 from stored_weights import kept_in, narrowed, widened_where_used
+from trained_parts import saved_modules, target_modules
 
 # These change the base model by data, gradients or random numbers that an adapter's files don't hold. (PiSSA and OLoRA
 # change it too, but by its own weights alone: PEFT does that whenever it loads such an adapter.)
@@ -168,20 +169,19 @@ def token_losses(scorer, inputs, labels):
     return losses, targets != -100
 
 
-def new_adapter(lora, seed):
-    """LoRA adapters on the language model's projections, with PEFT's initial values."""
+def new_adapter(lora, seed, trainable=()):
+    """LoRA adapters, and parts that are trained whole, with PEFT's initial values."""
 
     def adapt(module):
         torch.manual_seed(seed)
-        names = "|".join(re.escape(target) for target in lora["targetModules"])
-        pattern = rf"{_language_model(module)}.*\.({names})"
-        if not any(re.fullmatch(pattern, name) for name, _ in module.named_modules()):
-            raise JobError(f"finetune.lora.targetModules: the language model has none of {', '.join(lora['targetModules'])}")
         config = LoraConfig(
             r=lora["rank"],
             lora_alpha=lora["alpha"],
             lora_dropout=lora["dropout"],
-            target_modules=pattern,
+            target_modules=target_modules(module, lora["targetModules"]),
+            modules_to_save=saved_modules(module, trainable),
+            use_rslora=lora.get("rslora") or False,
+            use_dora=lora.get("dora") or False,
             task_type="CAUSAL_LM",
         )
         return get_peft_model(module, config)
@@ -224,6 +224,8 @@ def start_training(model, dropout, activation_checkpointing):
     for layer in model.module.modules():
         if isinstance(layer, LoraLayer):
             layer.lora_dropout.train(dropout > 0)
+            # What DoRA goes by.
+            layer.training = dropout > 0
     if not activation_checkpointing:
         return
     bare_module(model.module).activation_checkpointing_enable({"use_reentrant": False})
@@ -241,13 +243,6 @@ def _with_fields(config, fields):
     for name, value in fields.items():
         setattr(config, name, value)
     return config
-
-
-def _language_model(module):
-    """A pattern for the names of the language model's modules. Vision encoders have a q_proj too."""
-    decoder = module.get_decoder()
-    found = next((name for name, one in module.named_modules() if one is decoder and name), None)
-    return ".*language_model" if found is None or "language_model" in found else re.escape(found)
 
 
 def _adapted(module, adapt):

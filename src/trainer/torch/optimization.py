@@ -4,6 +4,8 @@ import math
 
 import torch
 
+from trained_parts import part_of
+
 STANDARD_ADAM = {"beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8}
 
 
@@ -52,5 +54,5 @@ class Optimization:
     def _factor(self, name):
         """What the learning rate is multiplied by, as `rateFactor` of optimizer.ts."""
         module, _, factor = name.removesuffix(".weight").removesuffix(".default").rpartition(".")
-        named = (one for part, one in self.by_part.items() if part in ("language", factor) or module.endswith(f".{part}"))
+        named = (one for part, one in self.by_part.items() if part in (part_of(name), factor) or module.endswith(f".{part}"))
         return math.prod(named, start=1.0)

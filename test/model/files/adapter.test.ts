@@ -58,7 +58,7 @@ describe('an adapter that is not plain LoRA', () => {
   it.each([
     ['peft_type', 'IA3'],
     ['bias', 'all'],
-    ['use_dora', true],
+    ['use_bdlora', { nblocks: 2 }],
     ['modules_to_save', ['lm_head']],
     ['layer_replication', [[0, 1]]],
   ])('is refused by the name of the setting: %s', async (setting, value) => {
@@ -69,8 +69,21 @@ describe('an adapter that is not plain LoRA', () => {
   });
 
   it('reports that a setting is not supported', async () => {
-    await expect(readAdapter(await changedAdapter({ use_dora: true }))).rejects.toThrow('use_dora: is not supported');
+    await expect(readAdapter(await changedAdapter({ use_qalora: true }))).rejects.toThrow(
+      'use_qalora: is not supported',
+    );
     await expect(readAdapter(await changedAdapter({ bias: 'all' }))).rejects.toThrow('bias: is not supported');
+  });
+});
+
+describe('an adapter that has less than its config says', () => {
+  it('names the tensor', async () => {
+    await expect(readAdapter(await changedAdapter({ use_dora: true }))).rejects.toThrow(
+      'lora_magnitude_vector: is missing',
+    );
+    await expect(readAdapter(await changedAdapter({ modules_to_save: ['multi_modal_projector'] }))).rejects.toThrow(
+      'multi_modal_projector: is saved whole',
+    );
   });
 });
 
