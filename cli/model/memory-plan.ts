@@ -92,7 +92,11 @@ export function formatPlan(plan: PlannedFinetune, finetune: Config['finetune'], 
   const recomputed = finetune.activationCheckpointing ? ', layers recomputed' : '';
   const lines = [
     'Training',
-    row('weights', weights, `${count(parameters.weights)} parameters of the language model, ${finetune.weightDtype}`),
+    row(
+      'weights',
+      weights,
+      `${count(parameters.weights)} frozen parameters, matrices of the language model in ${finetune.weightDtype}`,
+    ),
     row('adapters', adapters, `${count(parameters.adapters)} parameters, float32`),
     row('optimizer', optimizer, parts === 1 ? "AdamW's moments" : "AdamW's moments, and the summed gradients"),
     row('activations', activations, `${shape.batch} samples of ${shape.tokens} tokens${partsNote}${recomputed}`),

@@ -13,10 +13,10 @@
  */
 import { z } from 'zod';
 import { augmentations, computeDtypes, schedules, tooLongPolicies, weightDtypes } from '../config/finetune-schema.ts';
-import { trainableParts } from '../config/lora-schema.ts';
 import { mergeDtypes } from '../config/merge-schema.ts';
 import { exifModes } from '../core/images/image-kind.ts';
 import { promptFormSchema } from '../model/families/prompt-form.ts';
+import { trainedSettings } from './trained-settings.ts';
 
 /**
  * Raised when the same job gives another result than before, so that nothing done by an earlier version passes for it.
@@ -90,26 +90,7 @@ export const finetuneJobSchema = z.strictObject({
   output: z.string(),
   /** Folder of a PEFT adapter to start from. Default: the base model. */
   startAdapter: z.string().optional(),
-  lora: z.strictObject({
-    rank: positiveInteger,
-    alpha: z.number().positive(),
-    dropout: z.number().min(0).lt(1),
-    /** Names of the language model's layers, or names of layers by part. */
-    targetModules: z.union([
-      z.array(z.string()).nonempty(),
-      z.strictObject({
-        language: z.array(z.string()).optional(),
-        vision: z.array(z.string()).optional(),
-        projector: z.array(z.string()).optional(),
-      }),
-    ]),
-    /** Whether updates are scaled by alpha / √rank. */
-    rslora: z.boolean().optional(),
-    /** Whether magnitudes are learned apart from directions. */
-    dora: z.boolean().optional(),
-  }),
-  /** Parts that are trained whole, and stored with the adapter. */
-  trainable: z.array(z.enum(trainableParts)).optional(),
+  ...trainedSettings,
   weightDecay: z.number().nonnegative(),
   /** Of AdamW. Default: PyTorch's. */
   adam: z
