@@ -62,7 +62,13 @@ export async function readAdapter(
   try {
     const whole = [...file.tensors.keys()].filter((name) => isSavedWhole(config, name.slice(prefix.length)));
     const saved = new Map<string, AdapterTensor>();
-    for (const name of whole) saved.set(publishedName(name.slice(prefix.length)), await readTensor(file, name));
+    for (const name of whole) {
+      const published = publishedName(name.slice(prefix.length));
+      if (/(^|\.)language_model\./.test(published)) {
+        throw wrongTensor(file.file, name, 'is of the language model, which is not replaced whole');
+      }
+      saved.set(published, await readTensor(file, name));
+    }
     for (const name of config.modules_to_save ?? []) {
       if (whole.some((tensor) => isSavedWhole({ modules_to_save: [name] }, tensor.slice(prefix.length)))) continue;
       throw wrongTensor(file.file, name, `is saved whole as ${configName} says, but no tensor of it is there`);
