@@ -1,7 +1,8 @@
 /** Finetunes of more than the language model's adapters, as jobs. That they learn what PEFT learns: test/model/parity. */
-import { readFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { afterAll, describe, expect, test } from 'vitest';
 import { readAdapter } from '../../../../src/model/files/adapter.ts';
 import { finetune } from '../../../../src/trainer/jobs/finetune/finetune.ts';
 import { merge } from '../../../../src/trainer/jobs/merge/merge.ts';
@@ -11,7 +12,8 @@ import { temporaryFolder } from '../../../helpers/temporary-folder.ts';
 import { writeTinyMixture, writeTinyModel } from '../../../helpers/tiny-model.ts';
 
 const STEPS = 6;
-const folder = await temporaryFolder();
+const folder = await mkdtemp(path.join(tmpdir(), 'trained-parts-'));
+afterAll(() => rm(folder, { recursive: true, force: true }));
 const mixture = await writeTinyMixture(path.join(folder, 'mixture'), STEPS * 4);
 const families = {
   minigpt4: { vision: ['qkv', 'fc1', 'query'], projector: ['language_projection'] },
