@@ -16,10 +16,10 @@ const notPaths = [
   'data.validation.questions.columns{}', // of a table
   'data.test.questions.instruction',
   'data.test.questions.columns{}', // of a table
-  'finetune.lora.targetModules[]',
-  'finetune.lora.targetModules.language[]',
-  'finetune.lora.targetModules.vision[]',
-  'finetune.lora.targetModules.projector[]',
+  'finetune.lora.targetModules|[]',
+  'finetune.lora.targetModules|.language[]',
+  'finetune.lora.targetModules|.vision[]',
+  'finetune.lora.targetModules|.projector[]',
   'finetune.validationLoss.dataset.columns{}', // of a table
   'finetune.validationLoss.dataset.instruction',
   'evaluate.serve', // a key of the worker's settings

@@ -74,15 +74,13 @@ export async function preferenceJobs(
     });
 }
 
-/** By how much a finetune's curve differs from a recorded one, at most; and whether it has as many steps and all figures. */
-export async function differenceFrom({ steps }: PreferenceCurve, output: string): Promise<number> {
+const figures = ['loss', 'preferenceLoss', 'rewardMargin', 'rewardAccuracy'] as const;
+type Figures = { readonly [Figure in (typeof figures)[number]]?: number | undefined };
+
+/** By how much a finetune's curve differs from another one, at most; and whether it has as many steps and all figures. */
+export async function differenceFrom({ steps }: { steps: readonly Figures[] }, output: string): Promise<number> {
   const records = await readJsonLines(path.join(output, 'loss.jsonl'), lossRecordSchema);
-  const keys = ['loss', 'preferenceLoss', 'rewardMargin', 'rewardAccuracy'] as const;
-  const differences = keys.map((key) =>
-    maximumDifference(
-      records.flatMap((record) => record[key] ?? []),
-      steps.map((step) => step[key]),
-    ),
-  );
+  const valuesOf = (curve: readonly Figures[], figure: keyof Figures) => curve.flatMap((step) => step[figure] ?? []);
+  const differences = figures.map((figure) => maximumDifference(valuesOf(records, figure), valuesOf(steps, figure)));
   return Math.max(...differences);
 }

@@ -2,6 +2,11 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
+import { readJsonLines } from '../../../src/core/read-json.ts';
+import { finetune } from '../../../src/trainer/jobs/finetune/finetune.ts';
+import { lossRecordSchema } from '../../../src/trainer/jobs/finetune/loss-log.ts';
+import type { FinetuneJob } from '../../../src/trainer/protocol.ts';
+import { recordingReporter } from '../../helpers/jobs.ts';
 import {
   differenceFrom,
   type PreferenceCurve,
@@ -31,6 +36,29 @@ describe.skipIf(!torchIsSetUp)("over two processes, TRL's losses and rewards", (
     await runTorch(job, job.output, { sharding: 'fsdp' });
     expect(await differenceFrom(beside, job.output)).toBeLessThan(1e-4);
   });
+
+  test.each(['none', 'fsdp'] as const)(
+    "with the vision side and the projection trained, sharding %s: the TensorFlow trainer's curve",
+    async (sharding) => {
+      const jobOf = await preferenceJobs(await temporaryFolder());
+      const targetModules = { language: ['q_proj'], vision: ['qkv', 'query'] };
+      const changes: Partial<FinetuneJob> = {
+        lora: { rank: 4, alpha: 8, dropout: 0, targetModules, rslora: true },
+        trainable: ['projection'],
+        steps: 4,
+      };
+      const start = jobOf(beside, 'start', { ...changes, startAdapter: undefined, preference: undefined });
+      await finetune(start, recordingReporter());
+      const [ours, theirs] = ['ours', 'theirs'].map((name) =>
+        jobOf(beside, name, { ...changes, startAdapter: start.output }),
+      ) as [FinetuneJob, FinetuneJob];
+      await finetune(ours, recordingReporter());
+      await runTorch(theirs, theirs.output, { sharding });
+      const steps = await readJsonLines(path.join(ours.output, 'loss.jsonl'), lossRecordSchema);
+      expect(steps.map(({ preferenceLoss }) => preferenceLoss)).not.toContain(undefined);
+      expect(await differenceFrom({ steps }, theirs.output)).toBeLessThan(1e-4);
+    },
+  );
 
   test('killed in the middle, it resumes to the same bytes', async () => {
     const jobOf = await preferenceJobs(await temporaryFolder());

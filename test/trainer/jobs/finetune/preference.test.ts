@@ -20,6 +20,8 @@ import { temporaryFolder } from '../../../helpers/temporary-folder.ts';
 const [first] = preferenceCurves as [PreferenceCurve];
 const beside = preferenceCurves.find(({ preference }) => preference.sftWeight > 0) as PreferenceCurve;
 
+const noDropout = { rank: 4, alpha: 8, dropout: 0 };
+
 const referenceSchema = z.object({ pairs: z.array(z.tuple([z.number(), z.tuple([z.number(), z.number()])])) });
 
 describe.each(preferenceCurves)("TRL's losses and rewards: $name", (curve) => {
@@ -43,6 +45,30 @@ test('with layers computed anew for their gradients the curve is the same', asyn
   const job = jobOf(beside, 'output', { activationCheckpointing: true });
   await finetune(job, recordingReporter());
   expect(await differenceFrom(beside, job.output)).toBeLessThan(1e-4);
+});
+
+const parts: Record<string, Partial<FinetuneJob>> = {
+  'the vision side by rsLoRA, the projection whole': {
+    lora: { ...noDropout, targetModules: { language: ['q_proj'], vision: ['qkv', 'query'] }, rslora: true },
+    trainable: ['projection'],
+  },
+  'the projector by DoRA': {
+    lora: { ...noDropout, targetModules: { projector: ['language_projection'] }, dora: true },
+  },
+};
+
+test.each(Object.entries(parts))('%s: the reference is the model before all that is trained', async (_, changes) => {
+  const jobOf = await preferenceJobs(await temporaryFolder());
+  const job = jobOf(first, 'output', { ...changes, startAdapter: undefined });
+  await finetune(job, recordingReporter());
+  const { pairs } = await readJson(path.join(job.output, 'checkpoints', 'reference.json'), referenceSchema);
+  for (const [pair, both] of pairs) {
+    const wanted = first.referenceLogProbabilities.map((values) => values[pair] as number);
+    expect(maximumDifference(both, wanted)).toBeLessThan(1e-4);
+  }
+  const records = await readJsonLines(path.join(job.output, 'loss.jsonl'), lossRecordSchema);
+  expect(records[0]?.rewardMargin).toBeCloseTo(0, 4);
+  expect(records.at(-1)?.rewardMargin).toBeGreaterThan(0);
 });
 
 test('beside samples, their own loss is logged without its weight', async () => {
