@@ -24,10 +24,7 @@ export function givenAdapter({ finetune }: Pick<Config, 'finetune'>, round: numb
  *
  * @throws InputError for a folder without an adapter, one that is not plain LoRA, or one that later rounds can't start from
  */
-export async function checkGivenAdapter(
-  directory: string,
-  { finetune: { startFrom, lora } }: Pick<Config, 'finetune'>,
-): Promise<void> {
+export async function checkGivenAdapter(directory: string, { finetune }: Pick<Config, 'finetune'>): Promise<void> {
   for (const name of [adapterConfigFile, adapterFile]) {
     if (await fileExists(join(directory, name))) continue;
     throw new InputError({
@@ -37,29 +34,42 @@ export async function checkGivenAdapter(
     });
   }
   const file = join(directory, adapterConfigFile);
-  const { r, lora_alpha: alpha, target_modules: targets } = await readAdapterConfig(file);
-  if (startFrom === 'base') return;
+  const settings = await readAdapterConfig(file);
+  if (finetune.startFrom === 'base') return;
+  const { lora, trainable = [] } = finetune;
+  const { r, lora_alpha, use_rslora, use_dora, target_modules: targets } = settings;
+  const saved = settings.modules_to_save ?? [];
   // Expressions and names of single layers are left to the trainer, which knows the model's layers.
-  const wantedNames = Array.isArray(lora.targetModules) ? lora.targetModules : undefined;
-  const isOfNames = wantedNames && Array.isArray(targets) && targets.every((name) => !name.includes('.'));
-  const names = isOfNames ? targets : (wantedNames ?? []);
-  const differs =
-    isOfNames && (names.some((name) => !wantedNames.includes(name)) || names.length !== wantedNames.length);
-  if (r === lora.rank && alpha === lora.alpha && !differs) return;
-  const [field, is, wanted] =
-    r !== lora.rank
-      ? (['r', r, lora.rank] as const)
-      : alpha !== lora.alpha
-        ? (['lora_alpha', alpha, lora.alpha] as const)
-        : (['target_modules', names.join(', '), (wantedNames ?? []).join(', ')] as const);
-  const settings = `finetune.lora.rank: ${r}, alpha: ${alpha}`;
+  const names = Array.isArray(targets) && targets.every((name) => !name.includes('.')) ? targets : undefined;
+  const wanted = Array.isArray(lora.targetModules) ? lora.targetModules : undefined;
+  const compared = [
+    { field: 'r', key: 'lora', is: r, wanted: lora.rank },
+    { field: 'lora_alpha', key: 'lora', is: lora_alpha, wanted: lora.alpha },
+    { field: 'use_rslora', key: 'lora.rslora', is: use_rslora ?? false, wanted: lora.rslora ?? false },
+    { field: 'use_dora', key: 'lora.dora', is: use_dora ?? false, wanted: lora.dora ?? false },
+    // How a family names its projection is left to the trainer.
+    { field: 'modules_to_save', key: 'trainable', is: saved.length > 0 && 'projection', wanted: trainable[0] ?? false },
+    ...(names && wanted ? [{ field: 'target_modules', key: 'lora', is: inOrder(names), wanted: inOrder(wanted) }] : []),
+  ];
+  const other = compared.find((one) => one.is !== one.wanted);
+  if (other === undefined) return;
+  const values = [
+    `finetune.lora.rank: ${r}, alpha: ${lora_alpha}`,
+    ...(use_rslora ? ['rslora: true'] : []),
+    ...(use_dora ? ['dora: true'] : []),
+    ...(names ? [`targetModules: [${names.join(', ')}]`] : []),
+    ...(saved.length > 0 ? ['finetune.trainable: [projection]'] : []),
+  ];
   throw new InputError({
     file,
-    field,
-    problem: `is ${is}, but finetune.lora says ${wanted}, and finetune.startFrom: previous continues from it`,
-    remedy: `Set ${settings}${names.length > 0 ? ` and targetModules: [${names.join(', ')}]` : ''}, or finetune.startFrom: base`,
+    field: other.field,
+    problem: `is ${said(other.is)}, but finetune.${other.key} says ${said(other.wanted)}, and finetune.startFrom: previous continues from it`,
+    remedy: `Set ${values.join(', ')}, or finetune.startFrom: base`,
   });
 }
+
+const said = (value: unknown) => (value === false ? 'not set' : value);
+const inOrder = (names: readonly string[]) => [...new Set(names)].sort().join(', ');
 
 /** The step `finetune` of a round that takes an adapter: a copy of it, no steps, no samples. */
 export async function takeAdapter(context: StepContext, source: string): Promise<FinetuneOutcome> {

@@ -11,6 +11,7 @@ import { plannedFinetune } from '../../../src/round/finetune/round-mixture.ts';
 import { merge } from '../../../src/round/merge/merge.ts';
 import { rowOf } from '../../../src/round/steps.ts';
 import { temporaryFolder } from '../../helpers/temporary-folder.ts';
+import { trainedPartsFolder } from '../../helpers/trained-parts.ts';
 import { tinyContext, tinyModel, writeTinyRun } from '../tiny-run.ts';
 
 const adapter = 'test/fixtures/tiny-blip2-adapter';
@@ -46,6 +47,28 @@ describe('finetune.round0Adapter', () => {
     [{}, 'a/finetune', 'adapter_config.json: is not there, and finetune.round0Adapter names its folder'],
     [{ startFrom: 'previous' }, adapter, 'adapter_config.json: r: is 4, but finetune.lora says 8'],
     [{ startFrom: 'previous', lora: { ...lora, alpha: 4 } }, adapter, 'lora_alpha: is 8, but finetune.lora says 4'],
+    [
+      { startFrom: 'previous', lora: { ...lora, targetModules: ['q_proj'] } },
+      adapter,
+      'target_modules: is down_proj, k_proj, q_proj, v_proj, but finetune.lora says q_proj',
+    ],
+    [{ startFrom: 'previous', lora: { ...lora, rslora: true } }, adapter, 'use_rslora: is not set'],
+    [{ startFrom: 'previous', lora: { ...lora, dora: true } }, adapter, 'use_dora: is not set'],
+    [
+      { startFrom: 'previous', lora, trainable: ['projection'] },
+      adapter,
+      'modules_to_save: is not set, but finetune.trainable says projection',
+    ],
+    [
+      { startFrom: 'previous', lora: { ...lora, targetModules: ['q_proj', 'down_proj'] } },
+      join(trainedPartsFolder, 'tiny-blip2-projection/start'),
+      'modules_to_save: is projection, but finetune.trainable says not set',
+    ],
+    [
+      { startFrom: 'previous', lora: { ...lora, targetModules: ['q_proj', 'down_proj'], rslora: true } },
+      join(trainedPartsFolder, 'tiny-blip2-dora-of-language/start'),
+      'use_dora: is true, but finetune.lora.dora says not set',
+    ],
   ])('is refused where rounds can not go on from it: %j', async (keys, round0Adapter, problem) => {
     await expect(finetune(await contextWith({ ...keys, round0Adapter }))).rejects.toThrow(problem);
   });
