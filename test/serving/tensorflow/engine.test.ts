@@ -1,11 +1,12 @@
 /** The engine on TensorFlow, with tiny models of random weights. */
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { cp, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readJsonLines } from '../../../src/core/read-json.ts';
 import { seededRandom } from '../../../src/core/seeded-random.ts';
 import { listedQuestion } from '../../../src/datasets/question-text.ts';
+import { readAdapter, writeAdapter } from '../../../src/model/files/adapter.ts';
 import { readModelDirectory } from '../../../src/model/files/model-directory.ts';
 import { loadTokenizer } from '../../../src/model/text/tokenizer.ts';
 import type {
@@ -23,8 +24,10 @@ import { finetune } from '../../../src/trainer/jobs/finetune/finetune.ts';
 import { generateTexts } from '../../../src/trainer/jobs/generate-text.ts';
 import { merge } from '../../../src/trainer/jobs/merge/merge.ts';
 import { promptIds, promptOf, promptSettings, trainingSequence } from '../../../src/trainer/jobs/sequence.ts';
+import type { FinetuneJob } from '../../../src/trainer/protocol.ts';
 import { recordingReporter, tinyFinetune } from '../../helpers/jobs.ts';
 import { type TinyMixture, writeAsked, writeTinyMixture, writeTinyModel } from '../../helpers/tiny-model.ts';
+import { trainedPartsFolder } from '../../helpers/trained-parts.ts';
 
 const NAME = 'tiny';
 const usual = { model: NAME, maxTokens: 12, temperature: 0, topP: 1, stop: [], seed: 1 };
@@ -249,14 +252,18 @@ describe.each(['minigpt4', 'llava'] as const)('a tiny %s', (family) => {
   }, async () => {
     const adapters: Record<string, string> = {};
     const merged: Record<string, string> = {};
-    for (const [name, rank, targetModules] of [
+    const vision = family === 'llava' ? ['q_proj'] : ['qkv', 'query'];
+    const trained: [string, number, FinetuneJob['lora']['targetModules'], FinetuneJob['trainable']?][] = [
       ['one', 4, ['q_proj', 'v_proj', 'down_proj']],
       ['two', 2, ['k_proj', 'o_proj', 'up_proj']],
-    ] as const) {
+      ['three', 3, { language: ['v_proj'], vision }, ['projection']],
+    ];
+    for (const [name, rank, targetModules, trainable] of trained) {
       adapters[name] = path.join(folder, name);
       merged[name] = path.join(folder, `${name}-merged`);
       const job = tinyFinetune(model, mixture, adapters[name], {
-        lora: { rank, alpha: 64, dropout: 0, targetModules: [...targetModules] as [string, ...string[]] },
+        lora: { rank, alpha: 64, dropout: 0, targetModules },
+        trainable,
         learningRate: { initial: 0.05, peak: 0.05, final: 0.05, warmupSteps: 0 },
         seed: rank,
       });
@@ -265,16 +272,14 @@ describe.each(['minigpt4', 'llava'] as const)('a tiny %s', (family) => {
       await merge({ model, adapter: adapters[name], output: merged[name], parity }, recordingReporter());
     }
     const served = await open({ adapters });
-    expect(served.models).toEqual([NAME, 'one', 'two']);
+    expect(served.models).toEqual([NAME, 'one', 'two', 'three']);
     const turns = [about(images[0] as Buffer, 'What is it?')];
-    const [base, one, two] = await Promise.all(
+    const [base, ...answers] = await Promise.all(
       served.models.map((name) => answerOf(served, { ...usual, model: name, turns })),
     );
     expect(base?.text).toBe((await answerOf(engine, { ...usual, turns })).text);
-    for (const [name, found] of [
-      ['one', one],
-      ['two', two],
-    ] as const) {
+    for (const [place, [name]] of trained.entries()) {
+      const found = answers[place];
       const other = await open({ model: merged[name] });
       expect(found?.text).toBe((await answerOf(other, { ...usual, turns })).text);
       expect(found?.text).not.toBe(base?.text);
@@ -287,6 +292,20 @@ describe.each(['minigpt4', 'llava'] as const)('a tiny %s', (family) => {
       await other.close();
     }
     await served.close();
+  });
+
+  test('takes an adapter of DoRA merged only, and whole weights of this model only', async () => {
+    const recorded = family === 'llava' ? 'tiny-llava' : 'tiny-blip2';
+    const dora = path.join(trainedPartsFolder, `${recorded}-dora-of-language/end`);
+    await expect(open({ adapters: { dora } })).rejects.toThrow(
+      'use_dora: is not served beside other adapters: its magnitudes scale whole weights',
+    );
+    const other = path.join(folder, 'other');
+    await cp(path.join(trainedPartsFolder, `${recorded}-projection/end`), other, { recursive: true });
+    const { config, tensors } = await readAdapter(other);
+    const saved = new Map([['nothing.weight', { shape: [1], data: new Float32Array(1) }]]);
+    await writeAdapter(other, { config: { ...config, modules_to_save: ['nothing'] }, tensors, saved });
+    await expect(open({ adapters: { other } })).rejects.toThrow('nothing.weight: is not in the base model');
   });
 
   test('says by name what it does not take', async () => {
