@@ -1,9 +1,11 @@
 /** Runs an arm of the experiment for a seed: round 0, which all arms of the seed share, and the rounds after it. */
 import { cp, mkdir, rm } from 'node:fs/promises';
 import { cpus } from 'node:os';
-import { basename, join } from 'node:path';
+import { basename, isAbsolute, join, relative } from 'node:path';
+import { mapPaths } from '../../src/config/config-paths.ts';
 import { loadConfig } from '../../src/config/load-config.ts';
-import type { Config } from '../../src/config/schema.ts';
+import { type Config, configSchema } from '../../src/config/schema.ts';
+import { projectFile } from '../../src/core/files.ts';
 import { hashValue } from '../../src/core/hash.ts';
 import { readManifest, runStepOnce } from '../../src/core/manifest.ts';
 import { openRunDirectory, roundDirectory } from '../../src/core/run-directory.ts';
@@ -86,8 +88,10 @@ function blindQuestions({ data: { test, images } }: Config): Config['evaluate'][
 
 const blindName = 'blind';
 
-/** What all seeds of an arm have in common. */
-export function hashOfArm(config: Config): string {
+/** What all seeds of an arm have in common, wherever this project is. */
+export function hashOfArm(given: Config): string {
+  const project = projectFile('.');
+  const config = mapPaths(configSchema, given, ({ path }) => (isAbsolute(path) ? relative(project, path) : path));
   const { run: _, runsDirectory: __, cacheDirectory: ___, seed: ____, ...rest } = config;
   const { root: _____, scenes, ...data } = rest.data;
   return hashValue({ ...rest, data: { ...data, scenes: { ...scenes, seed: undefined } } });

@@ -111,11 +111,11 @@ test('npm 11: the same, with a shorter round, and a script that imports the libr
   await takeAddon(folder);
   const demo = await typed(folder, 'npx dataengine demo --config short.yaml', tensorflow);
   expect(demo.code, demo.shown).toBe(0);
-  expect(scoresOf(folder, 'demo-quick-seed1')).toHaveLength(2);
+  expect(scoresOf(folder, 'demo-seed1')).toHaveLength(2);
 
   const example = 'node_modules/mllm-dataengine/examples/direct-answers.ts';
   const validation = '.cache/scenes/A-OKVQA/aokvqa_v1p0_val.json .cache/scenes/COCO2017/val2017';
-  const script = `node --import tsx ${example} runs/demo-quick-seed1/round-1/merged ${validation} 3`;
+  const script = `node --import tsx ${example} runs/demo-seed1/round-1/merged ${validation} 3`;
   const answered = await typed(folder, script, tensorflow);
   expect(answered.shown).toMatch(/\d+\.\d % of 3 questions\n$/);
   await expect.poll(() => runningWith(folder), { timeout: 5000 }).toEqual([]);

@@ -2,9 +2,9 @@
  * A small demo over two hosts that share no disk, its evaluation and its images in parts, and the same demo as the
  * command runs it on one host, in one piece.
  */
-import { copyFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { stringify } from 'yaml';
 import { compareRuns } from '../../bench/chaos/compare.ts';
@@ -24,7 +24,7 @@ import { storeRules } from '../../src/round/store-rules.ts';
 import type { DataEngineResult } from '../../workflows/messages.ts';
 
 /** Where each host has the config of a small demo. */
-const smallDemo = 'configs/small-demo.yaml';
+const smallDemo = 'bench/support/small-demo.yaml';
 const run = 'demo-small-seed1';
 
 let folder: string;
@@ -37,7 +37,8 @@ beforeAll(async () => {
   await Promise.all(
     connected.hosts.map(async (host) => {
       await copyProjectTo(host);
-      await copyFile(projectFile('bench/support/small-demo.yaml'), join(host.disk, smallDemo));
+      await mkdir(join(host.disk, dirname(smallDemo)), { recursive: true });
+      await copyFile(projectFile(smallDemo), join(host.disk, smallDemo));
     }),
   );
 });
