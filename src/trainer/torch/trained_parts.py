@@ -8,8 +8,8 @@ from protocol import JobError
 
 # As src/config/lora-schema.ts.
 PARTS = ("language", "vision", "projector")
-PROJECTIONS = ("multi_modal_projector", "language_projection", "merger", "connector")
-VISION = re.compile(r"(vision\w*|visual|qformer|image_\w+)")
+PROJECTIONS = ("multi_modal_projector", "language_projection", "merger", "connector", "aligner")
+VISION = re.compile(r"(vision\w*|visual|qformer|image_\w+|video_\w+)")
 
 
 def part_of(name):
@@ -25,16 +25,17 @@ def target_modules(module, targets):
     PEFT's `target_modules`: a pattern for names of the language model's layers, or by part of those that are named. Raises
     JobError for a part that has none of them.
     """
+    language = _language_model(module)
     if isinstance(targets, list):
         names = "|".join(re.escape(target) for target in targets)
-        pattern = rf"{_language_model(module)}.*\.({names})"
+        pattern = rf"{language}.*\.({names})"
         if not any(re.fullmatch(pattern, name) for name, _ in module.named_modules()):
             raise JobError(f"finetune.lora.targetModules: the language model has none of {', '.join(targets)}")
         return pattern
     layers = [name for name, one in module.named_modules() if isinstance(one, torch.nn.Linear) and not _is_unread(module, name)]
     found = []
     for part in PARTS:
-        known = [name for name in layers if part_of(name) == part]
+        known = [name for name in layers if part_of(name) == part and (part != "language" or re.match(language, name))]
         for target in targets.get(part) or []:
             named = [name for name in known if name == target or name.endswith(f".{target}")]
             if not named:

@@ -7,7 +7,8 @@ import { finetune } from '../../../src/trainer/jobs/finetune/finetune.ts';
 import { merge } from '../../../src/trainer/jobs/merge/merge.ts';
 import type { FinetuneJob } from '../../../src/trainer/protocol.ts';
 import { lossesIn, maximumDifference, recordingReporter } from '../../helpers/jobs.ts';
-import { killLastRank, runTorch, TORCH_TIMEOUTS, torchIsSetUp } from './torch-jobs.ts';
+import { temporaryFolder } from '../../helpers/temporary-folder.ts';
+import { killLastRank, runTorch, TORCH_TIMEOUTS, torchIsSetUp, torchPython } from './torch-jobs.ts';
 import { type TorchRig, torchRig } from './torch-rig.ts';
 
 vi.setConfig(TORCH_TIMEOUTS);
@@ -95,3 +96,37 @@ describe.skipIf(!torchIsSetUp).each(['minigpt4', 'llava'] as const)('%s', (famil
     });
   });
 });
+
+test.skipIf(!torchIsSetUp)(
+  'parts of other families have their own layers; an unknown projection is refused',
+  async () => {
+    const folder = await temporaryFolder();
+    const layers = {
+      qwen3_vl: {
+        language: { language_model: 14 },
+        vision: { visual: 10 },
+        projector: { visual: 2 },
+        saved: ['merger'],
+      },
+      video_llava: {
+        language: { language_model: 14 },
+        vision: { image_tower: 6, video_tower: 6 },
+        projector: { multi_modal_projector: 2 },
+        saved: ['multi_modal_projector'],
+      },
+      deepseek_vl: {
+        language: { language_model: 14 },
+        vision: { vision_model: 12 },
+        projector: { aligner: 2 },
+        saved: ['aligner'],
+      },
+    };
+    const kinds = Object.keys(layers);
+    await torchPython('make-family.py', folder, ...kinds);
+    const found = JSON.parse(await torchPython('check-parts.py', folder, ...kinds));
+    expect(found).toMatchObject(layers);
+    expect(found.deepseek_vl.refused).toBe(
+      'finetune.trainable: the projection of LlamaModel is not known: leave projection out',
+    );
+  },
+);
