@@ -157,6 +157,21 @@ export const finetuneSchema = z
     learningRate: learningRateSchema.prefault({}),
     lora: loraSchema.prefault({}),
     trainable: trainableSchema,
+    imageWorkers: z
+      .int()
+      .min(0)
+      .max(64)
+      .optional()
+      .describe(
+        'trainer: torchrun: processes that prepare images ahead of the model, for each of `processes`. 0: a thread does it. Default: on a GPU the cores that each of `processes` has to itself, but one and at most 8; on a CPU 0.',
+      ),
+    imageCacheGigabytes: z
+      .number()
+      .nonnegative()
+      .optional()
+      .describe(
+        'trainer: torchrun, model families of this program: memory, for each of `processes`, in which what the frozen vision side computed of images is kept across epochs. 0: it is computed for each batch. Default: 4.',
+      ),
     checkpointEverySteps: count.default(100).describe('An interrupted finetune resumes from the newest checkpoint.'),
     augmentation: z
       .enum(augmentations)

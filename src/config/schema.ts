@@ -118,6 +118,14 @@ export const configSchema = z
     path: ['evaluate', 'keyValueCache'],
     message: 'false requires trainer: torchrun; the TensorFlow trainer always keeps keys and values',
   })
+  .refine(({ trainer, finetune }) => trainer === 'torchrun' || finetune.imageWorkers === undefined, {
+    path: ['finetune', 'imageWorkers'],
+    message: 'requires trainer: torchrun',
+  })
+  .refine(({ trainer, finetune }) => trainer === 'torchrun' || finetune.imageCacheGigabytes === undefined, {
+    path: ['finetune', 'imageCacheGigabytes'],
+    message: 'requires trainer: torchrun; the TensorFlow trainer keeps them in DATAENGINE_IMAGE_CACHE',
+  })
   .refine(({ trainer, merge }) => trainer === 'tensorflow' || ['base', 'float32'].includes(merge.dtype), {
     path: ['merge', 'dtype'],
     message: 'is not supported with trainer: torchrun, which writes float32',

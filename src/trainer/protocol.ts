@@ -130,6 +130,10 @@ export const finetuneJobSchema = z.strictObject({
   /** What becomes of longer samples: cut at their end, or an input error. Default: truncate. */
   tooLong: z.enum(tooLongPolicies).optional(),
   checkpointEverySteps: positiveInteger,
+  /** Processes that prepare images ahead of the model; PyTorch alone. Default: as its trainer chooses. */
+  imageWorkers: naturalNumber.optional(),
+  /** Memory for what a frozen vision side computed of images, 0 for none; PyTorch alone. Default: as its trainer chooses. */
+  imageCacheGigabytes: z.number().nonnegative().optional(),
   /** How the images of samples are changed each time they are shown. Default: none. */
   augmentation: z.enum(augmentations).optional(),
   /** Learns from preference pairs (DPO, arXiv 2305.18290), beside the samples or in their place. Default: from the samples alone. */

@@ -38,6 +38,8 @@ export async function finetune(context: StepContext): Promise<FinetuneOutcome> {
     epochs,
     stepsPerEpoch,
     checkpointEverySteps,
+    imageWorkers,
+    imageCacheGigabytes,
     generatedSampleRatios: _,
     startFrom,
     keep,
@@ -107,6 +109,8 @@ export async function finetune(context: StepContext): Promise<FinetuneOutcome> {
         ...settings,
         preference: await preference?.write(directory, settings.steps),
         checkpointEverySteps,
+        imageWorkers,
+        imageCacheGigabytes,
         validationLoss: validationLoss && {
           samples: validationSamplesFile(directory),
           everySteps: validationLoss.everySteps ?? everySteps,

@@ -156,6 +156,14 @@ class BuiltInFamily:
 
     def collate(self, sequences):
         """The model's inputs, padded to the right, and labels `[batch, tokens]` int64 with -100 off the learned tokens."""
+        inputs, labels = self.words(sequences)
+        shown = [image for sequence in sequences for image in sequence.images]
+        if shown:
+            inputs["pixel_values"] = self.pixels(shown).to(self.device, torch.float32)
+        return inputs, labels
+
+    def words(self, sequences):
+        """As `collate`, without pixels."""
         length = max(len(sequence.ids) for sequence in sequences)
         ids = torch.full((len(sequences), length), self.pad, dtype=torch.long)
         mask = torch.zeros_like(ids)
@@ -167,13 +175,11 @@ class BuiltInFamily:
             labels[row, sequence.answer_start : count] = ids[row, sequence.answer_start : count]
             for start, end in sequence.unlearned:
                 labels[row, start:end] = -100
-        inputs = {"input_ids": ids.to(self.device), "attention_mask": mask.to(self.device)}
-        shown = [image for sequence in sequences for image in sequence.images]
-        if shown:
-            # One image at a time is in memory.
-            pixels = torch.cat([self._pixels(*image) for image in shown])
-            inputs["pixel_values"] = pixels.to(self.device, torch.float32)
-        return inputs, labels.to(self.device)
+        return {"input_ids": ids.to(self.device), "attention_mask": mask.to(self.device)}, labels.to(self.device)
+
+    def pixels(self, images):
+        """Of files and seeds of their parts, `[images, 3, height, width]`; one decoded image at a time is in memory."""
+        return torch.cat([self._pixels(*image) for image in images])
 
     def prompt(self, request, images):
         """A question to be answered in writing. Raises JobError where this model can't."""

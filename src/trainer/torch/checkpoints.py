@@ -3,10 +3,13 @@
 import hashlib
 import json
 import os
+import threading
+from concurrent.futures import Future
 from pathlib import Path
 
 from safetensors.torch import load_file, save_file
 
+from file_hashes import hash_of
 from protocol import TRAINER_VERSION, read_lines, write_atomically
 from validation import Validated
 
@@ -17,16 +20,20 @@ PARTS = ("parameter", "first", "second")
 BEST = "best"
 
 
-def job_hash(job, samples, order):
-    """What a checkpoint belongs to: the job without its paths; the same data elsewhere is the same job."""
-    left_out = {"model", "fence", "output", "samples", "order", "startAdapter", "checkpointEverySteps"}
-    left_out |= {"preference", "validation", "validationLoss"}
+# Of a job: its paths, and what changes no result.
+PATHS = {"model", "fence", "output", "samples", "order", "startAdapter"}
+OF_SPEED = {"checkpointEverySteps", "imageWorkers", "imageCacheGigabytes"}
+
+
+def job_hash(job, samples, order, hashes):
+    """What a checkpoint belongs to: the job without its paths; the same data elsewhere is the same job. `hashes`: `FileHashes`."""
+    left_out = {*PATHS, *OF_SPEED, "preference", "validation", "validationLoss"}
     start = job.get("startAdapter")
     content = {
         "version": TRAINER_VERSION,
         "job": {key: value for key, value in job.items() if key not in left_out},
-        "model": _hash_of_files(Path(job["model"]).glob("*.safetensors")),
-        "start": _hash_of_adapter(start),
+        "model": [hashes.of(file) for file in sorted(Path(job["model"]).glob("*.safetensors"))],
+        "start": _hash_of_adapter(start, hashes),
         "samples": _texts(samples),
         "order": order,
     }
@@ -39,14 +46,14 @@ def job_hash(job, samples, order):
         pairs = [{**one, "image": os.path.basename(one.get("image") or "")} for one in read_lines(preference["pairs"])]
         content["preference"] = preference | {
             "pairs": pairs,
-            "order": _hash(preference["order"]),
-            "referenceAdapter": _hash_of_adapter(preference.get("referenceAdapter")),
+            "order": hash_of(preference["order"]),
+            "referenceAdapter": _hash_of_adapter(preference.get("referenceAdapter"), hashes),
         }
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
-def _hash_of_adapter(folder):
-    return _hash_of_files([Path(folder, "adapter_model.safetensors")]) if folder else None
+def _hash_of_adapter(folder, hashes):
+    return [hashes.of(Path(folder, "adapter_model.safetensors"))] if folder else None
 
 
 def _texts(samples):
@@ -64,19 +71,28 @@ def _with_image_names(content):
     return [{"image": os.path.basename(part["image"])} if "image" in part else part for part in content]
 
 
-def _hash_of_files(files):
-    return [_hash(file) for file in sorted(files)]
+def job_hash_meanwhile(job, samples, order, hashes):
+    """
+    A function that returns `job_hash`, and waits for it where need be: it is computed beside other work, since as long as there is no
+    checkpoint it is not needed before the first is written.
+    """
+    found = Future()
 
+    def compute():
+        try:
+            found.set_result(job_hash(job, samples, order, hashes))
+        except BaseException as error:
+            found.set_exception(error)
 
-def _hash(file):
-    with open(file, "rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+    # It holds up no end of this process.
+    threading.Thread(target=compute, daemon=True).start()
+    return found.result
 
 
 def write_checkpoint(folder, job, step, states, validated, curve):
     """
-    `states`: name → parameter, first and second moment; `validated` see validation.py; `curve`: the lines of loss.jsonl so far,
-    which may be gone, or damaged, when they are needed. The record comes last: a checkpoint that has one is whole.
+    `job`: its hash. `states`: name → parameter, first and second moment; `validated` see validation.py; `curve`: the lines of
+    loss.jsonl so far, which may be gone, or damaged, when they are needed. The record comes last: a checkpoint that has one is whole.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -87,7 +103,7 @@ def write_checkpoint(folder, job, step, states, validated, curve):
     save_file(tensors, temporary)
     os.replace(temporary, file)
     write_atomically(_curve_of(file), "".join(curve).encode())
-    record = {"step": step, "jobHash": job, "sha256": _hash(file)}
+    record = {"step": step, "jobHash": job, "sha256": hash_of(file)}
     record |= {"scores": validated.scores, "losses": validated.losses, "best": validated.best}
     write_atomically(file.with_suffix(".json"), f"{json.dumps(record)}\n".encode())
     for old in sorted(folder.glob("torch-*.safetensors"))[:-KEPT]:
@@ -100,15 +116,15 @@ def write_checkpoint(folder, job, step, states, validated, curve):
 def read_newest_checkpoint(folder, job, note):
     """
     Step, states, validation scores and loss curve of the newest whole checkpoint of the job, or 0 and none. A damaged one is
-    skipped.
+    skipped. `job` returns its hash.
     """
     for file in sorted(Path(folder).glob("torch-*.safetensors"), reverse=True):
         try:
             record = json.loads(file.with_suffix(".json").read_text("utf8"))
-            if record["jobHash"] != job:
+            if record["jobHash"] != job():
                 note(f"{file}: belongs to another job, not used")
                 continue
-            if _hash(file) != record["sha256"]:
+            if hash_of(file) != record["sha256"]:
                 raise ValueError("its hash is wrong")
             tensors = load_file(file)
             parameters = {name.partition("/")[2]: one for name, one in tensors.items() if name.startswith(f"{BEST}/")}

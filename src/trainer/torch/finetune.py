@@ -2,9 +2,6 @@
 
 import json
 import math
-import time
-from collections import deque
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,18 +9,22 @@ import torch
 import torch.distributed as dist
 from transformers import AutoConfig
 
-from checkpoints import job_hash, read_newest_checkpoint, write_checkpoint
-from loss_log import LossLog
+from checkpoints import job_hash_meanwhile, read_newest_checkpoint, write_checkpoint
+from feature_cache import feature_cache
+from file_hashes import FileHashes
+from losses import LateLosses, LossLog
 from models import (
     Model, family_of, megabytes, new_adapter, start_training, stored_adapter, token_losses, trainable_parameters,
 )
+from on_device import on_device
 from optimization import Optimization, learning_rate
 from preferences import Pairs
-from protocol import JobError, Stopped, any_rank, read_lines, write_atomically
+from preparation import Preparation, workers_of
+from protocol import JobError, Stopped, any_rank, read_lines
+from sharing import with_companion
 from validation import SCORES_FILE, Validation
 from validation_loss import LOSS_FILE, ValidationLoss, stops_early, write_losses
 
-PARTS_AHEAD = 2
 # So many steps at the end have their rewards in the job's metrics, as a mean.
 LAST_STEPS = 50
 
@@ -39,13 +40,15 @@ def finetune(job, reporter, device, sharding):
     preference = job.get("preference")
     # Zero where pairs alone are trained on.
     sft_weight = preference["sftWeight"] if preference else 1
-    output = Path(job["output"])
-    job_id = job_hash(job, samples, order)
-    pairs = reference = None
-    if preference:
-        # Its model is gone before the one that is trained is there.
-        pairs, reference = compared_pairs(job, job_id, device, sharding, reporter)
 
+    output = Path(job["output"])
+    checkpoints = output / "checkpoints"
+    hashes = FileHashes(checkpoints / "weights.json")
+    # Other processes need it only where there may be a checkpoint, or what the reference said, to read.
+    is_needed = rank == 0 or checkpoints.exists() or preference
+    job_id = job_hash_meanwhile(job, samples, order, hashes) if is_needed else None
+    # The reference's model is gone before the one that is trained is there.
+    pairs, reference = compared_pairs(job, job_id, device, sharding, reporter) if preference else (None, None)
     start = job.get("startAdapter")
     adapt = stored_adapter(start, trainable=True) if start else new_adapter(job["lora"], job["seed"], job.get("trainable"))
     dtypes = job["weightDtype"], job["computeDtype"]
@@ -54,7 +57,7 @@ def finetune(job, reporter, device, sharding):
     reporter.note(f"this process keeps {kept:.3f} of {whole:.3f} MB of weights")
     sequences = tokenized(samples, order[: steps * batch_size], model.family, job, reporter) if sft_weight else {}
 
-    first, states, validated, curve = read_newest_checkpoint(output / "checkpoints", job_id, reporter.note)
+    first, states, validated, curve = read_newest_checkpoint(checkpoints, job_id, reporter.note)
     start_training(model, job["lora"]["dropout"], job["activationCheckpointing"])
     training = sharding.Training(model.scorer, trainable_parameters(model), Optimization(job), states, first)
     if first:
@@ -71,13 +74,16 @@ def finetune(job, reporter, device, sharding):
         states = training.states()
         if rank == 0:
             reporter.require_fence()
-            uri = write_checkpoint(output / "checkpoints", job_id, step, states, validated, log.curve)
+            uri = write_checkpoint(checkpoints, job_id(), step, states, validated, log.curve)
+            hashes.write()
             reporter.send("checkpoint", step=step, uri=uri)
 
     def validate(step):
         if validation and validation.due(step, validated):
+            late.read(step)
             validated.add(step, validation.score(model, reporter, device), training)
         if validation_loss and validation_loss.due(step, validated):
+            late.read(step)
             loss = validation_loss.compute(model, reporter, device)
             validated.add_loss(step, loss, training, validation_loss.settings["keepsBest"])
             if rank == 0:
@@ -95,51 +101,52 @@ def finetune(job, reporter, device, sharding):
 
     def batch_of(step):
         draws = range(step * batch_size, (step + 1) * batch_size)
+        if not sft_weight:
+            return []
         drawn = [sequences[order[draw]] for draw in draws]
         if job.get("augmentation") != "random-resized-crop":
             return drawn
         # Of the image, another part each time it is shown.
         return [replace(sequence, crop=f"{job['seed']}/augmentation/{draw}") for draw, sequence in zip(draws, drawn)]
 
-    batches = (batch_of(step) for step in range(first, steps if sft_weight else first))
-    computed = (with_companion(part, batch, sharding) for batch in batches for part in parts_of(batch, job))
-    prepared = ahead(computed, model.family.collate)
-    started, tokens, loss = time.monotonic(), 0, math.nan
-    step = first
-    while not is_last(step):
-        rate = learning_rate(step, steps, job["learningRate"])
-        torch.manual_seed(job["seed"] * 1_000_003 + step * world + rank)
-        loss, step_tokens, figures = 0.0, 0, {}
-        if sft_weight:
-            loss, step_tokens = step_loss(training, prepared, batch_of(step), job, device, sft_weight, closes=pairs is None)
+    def parts_of_step(step):
+        batch = batch_of(step)
+        own = parts_of(batch, job) if batch else []
+        yield from (with_companion(part, batch, sharding.SHARDED, lambda sequence: sequence.image) for part in own)
         if pairs:
-            figures, tokens_of_pairs = pairs.accumulate(training, model.family, step, reference, device)
-            figures |= {"sftLoss": loss / sft_weight} if sft_weight else {}
-            loss, step_tokens = loss + figures["preferenceLoss"], step_tokens + tokens_of_pairs
-        if not math.isfinite(loss):
-            raise JobError(f"finetune.learningRate: the loss is {loss} at step {step + 1}: training diverged. Lower it")
-        norm = training.step(rate)
-        tokens += step_tokens
-        step += 1
-        reporter.require_fence()
-        record = {"step": step, "loss": loss, "learningRate": rate} | ({} if norm is None else {"gradientNorm": norm}) | figures
-        log.write(record)
-        seconds = time.monotonic() - started
-        reporter.progress(
-            step,
-            steps,
-            loss=loss,
-            learningRate=rate,
-            tokensPerSecond=tokens / seconds,
-            etaSeconds=seconds / (step - first) * (steps - step),
-        )
-        if step == steps:
-            continue
-        stopping = any_rank(reporter.stop_requested, device)
-        if step % job["checkpointEverySteps"] == 0 or stopping:
-            checkpoint(step)
-        if stopping:
-            raise Stopped
+            yield from pairs.parts(step)
+
+    late = LateLosses(first, steps, log, reporter, sft_weight, pairs)
+    step = first
+
+    def train(prepared):
+        nonlocal step
+        while not is_last(step):
+            rate = learning_rate(step, steps, job["learningRate"])
+            torch.manual_seed(job["seed"] * 1_000_003 + step * world + rank)
+            sums = step_loss(training, prepared, batch_of(step), job, device, reporter.stop_requested, sft_weight, pairs is None)
+            if pairs:
+                sums = torch.cat([sums, pairs.accumulate(training, prepared, step, reference, device)])
+            norm = training.step(rate)
+            step += 1
+            late.add(step, rate, sums, norm)
+            late.read(step - 1)
+            if step == steps:
+                continue
+            # On a CPU nothing is started ahead: asking takes no time there, and a step may take long.
+            stopping = any_rank(reporter.stop_requested, device) if device.type == "cpu" else late.stopping
+            if step % job["checkpointEverySteps"] == 0 or stopping:
+                late.read(step)
+                checkpoint(step)
+            if stopping:
+                raise Stopped
+
+    parts = (part for step in range(first, steps) for part in parts_of_step(step))
+    images_at_once = max(map(len, parts_of(range(batch_size), job)))
+    with Preparation(model.family, device, workers_of(job, device)) as preparation:
+        train(preparation.ahead(parts, feature_cache(model, job, images_at_once)))
+    late.read(step)
+    loss = late.loss
     if step < steps:
         reporter.note(f"stopped after step {step} of {steps}: the validation loss did not improve")
     log.close()
@@ -175,8 +182,12 @@ def compared_pairs(job, job_id, device, sharding, reporter):
         family = family_of(job["model"], config, device, job.get("family"), job.get("image"))
     except (OSError, ValueError) as error:
         raise JobError(f"{job['model']}: {error}") from error
-    pairs = Pairs(job, lambda file, samples, used: tokenized(samples, used, family, job | {"samples": file}, reporter))
-    return pairs, pairs.reference(job, Path(job["output"]) / "checkpoints", job_id, device, sharding, reporter)
+
+    def tokenized_pairs(file, samples, used):
+        return tokenized(samples, used, family, job | {"samples": file}, reporter)
+
+    pairs = Pairs(job, sharding.SHARDED, tokenized_pairs)
+    return pairs, pairs.reference(job, Path(job["output"]) / "checkpoints", job_id(), device, sharding, reporter)
 
 
 def mean_rewards(curve):
@@ -256,49 +267,29 @@ def parts_of(batch, job):
     return [own[at : at + micro] for at in range(0, most, micro)]
 
 
-def with_companion(part, batch, sharding):
+def step_loss(training, prepared, batch, job, device, asked_to_stop, weight, closes):
     """
-    A part, and behind it a sample that is computed and discarded where it is needed: shards are gathered from all processes, so
-    each must compute something, and all must look at images where one does.
-    """
-    with_image = next((sequence for sequence in batch if sequence.image), None)
-    if sharding.SHARDED and with_image and not any(sequence.image for sequence in part):
-        return [*part, with_image]
-    return part or batch[:1]
-
-
-def ahead(parts, collate):
-    """Images of the next parts are read while the model computes."""
-    with ThreadPoolExecutor(1) as thread:
-        waiting = deque()
-        for part in parts:
-            waiting.append(thread.submit(collate, part))
-            if len(waiting) > PARTS_AHEAD:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
-
-
-def step_loss(training, prepared, batch, job, device, weight, closes):
-    """
-    Gradients of the loss of the whole batch, times a weight. Returns that loss and the number of tokens. `closes`: whether nothing
-    more is computed in this step.
+    Gradients of the loss of the whole batch, times a weight. Returns that loss, the number of tokens, and how many processes were
+    asked to stop, as a tensor that the device may still be computing. `closes`: whether nothing more is computed in this step.
     """
     world = dist.get_world_size()
-    parts = parts_of(batch, job)
-    # What the learned tokens of each sample of this process weigh.
-    weights = parts_of([weight * one for one in token_weights(batch, job.get("groupSize") or len(batch))], job)
+    parts, weights = [], []
+    if batch:
+        # What the learned tokens of each sample of this process weigh.
+        of_samples = [weight * one for one in token_weights(batch, job.get("groupSize") or len(batch))]
+        parts, weights = parts_of(batch, job), parts_of(of_samples, job)
     total, tokens = torch.zeros((), device=device), 0
     for number, part in enumerate(parts):
-        inputs, labels = next(prepared)
+        given = next(prepared)
         with training.part(closes and number + 1 == len(parts)):
-            losses, counted = token_losses(training.scorer, inputs, labels)
+            losses, counted = token_losses(training.scorer, given.inputs, given.labels, given.first)
             sums = (losses * counted).sum(1)[: len(part)]
-            loss = (sums * torch.tensor(weights[number], device=device)).sum()
+            loss = (sums * on_device(torch.tensor(weights[number]), device)).sum()
             # Gradients are averaged over the processes; a sum over them is what the batch's mean needs.
             training.backward(loss * world)
         total += loss.detach()
-        tokens += inputs["input_ids"].numel()
-    counts = torch.stack([total.double(), torch.tensor(tokens, dtype=torch.float64, device=device)])
-    dist.all_reduce(counts)
-    return counts[0].item(), int(counts[1])
+        tokens += given.inputs["input_ids"].numel()
+    counts = on_device(torch.tensor([tokens, asked_to_stop], dtype=torch.float64), device)
+    sums = torch.cat([total.double().reshape(1), counts])
+    dist.all_reduce(sums)
+    return sums

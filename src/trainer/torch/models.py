@@ -2,17 +2,18 @@
 
 import inspect
 import re
+from contextlib import contextmanager
 
 import torch
 from huggingface_hub.errors import StrictDataclassError
 from peft import LoraConfig, PeftConfig, PeftModel, get_peft_model
 from peft.tuners.lora import LoraLayer
-from transformers import AutoConfig, AutoModelForImageTextToText, GenerationConfig, PreTrainedModel
+from transformers import AutoConfig, AutoModelForImageTextToText, GenerationConfig, PreTrainedModel, masking_utils
 from transformers.modeling_layers import GradientCheckpointingLayer
 
 from built_in_family import BuiltInFamily
 from chat_family import ChatFamily
-from mllama import MllamaFamily, mllama_features, without_other_images
+from mllama import MllamaCrossAttentionDecoderLayer, MllamaFamily, mllama_features, without_other_images
 from paligemma_family import PaliGemmaFamily
 from protocol import JobError
 from shardings import sharding_of
@@ -49,6 +50,8 @@ class Model:
         self.device = device
         self.sharding = sharding or sharding_of("none")
         dtype = DTYPES[weight_dtype]
+        # Tensor by tensor from the files to the device, in the dtype that each is kept in; what is sharded is distributed later.
+        placed = {} if self.sharding.SHARDED else {"device_map": {"": device}}
 
         def scorer(module):
             return Scorer(_adapted(without_other_images(widened_where_used(module)), adapt), compute_dtype)
@@ -56,7 +59,7 @@ class Model:
         def loaded():
             with kept_in(dtype, compute_dtype):
                 module, info = AutoModelForImageTextToText.from_pretrained(
-                    directory, dtype=torch.float32, output_loading_info=True, **changed
+                    directory, dtype=torch.float32, output_loading_info=True, **placed, **changed
                 )
             if info["missing_keys"]:
                 # transformers makes up what the files lack.
@@ -103,11 +106,14 @@ class Scorer(torch.nn.Module):
     def scores(self, inputs, kept):
         """Logits of the last positions, `[batch, kept, vocabulary]`."""
         bare = bare_module(self.module)
-        if bare.config.model_type == "blip-2" and "pixel_values" not in inputs:
-            # It takes no batch without images; the adapter's layers are in the language model itself.
-            return bare.language_model(**inputs, use_cache=False, logits_to_keep=kept).logits
-        cut = {"logits_to_keep": kept} if self.cuts_logits else {}
-        return self.module(**inputs, use_cache=False, **cut).logits[:, -kept:]
+        if "image_features" in inputs:
+            inputs = self._with_features(**inputs)
+        with _known_of_masks(find_packed_sequence_indices=None):
+            if bare.config.model_type == "blip-2" and "pixel_values" not in inputs:
+                # It takes no batch without images; the adapter's layers are in the language model itself.
+                return bare.language_model(**inputs, use_cache=False, logits_to_keep=kept).logits
+            cut = {"logits_to_keep": kept} if self.cuts_logits else {}
+            return self.module(**inputs, use_cache=False, **cut).logits[:, -kept:]
 
     def started(self, inputs):
         """Of prompts that are padded on the left: logits of the last position, `[batch, vocabulary]`, and keys and values."""
@@ -148,6 +154,45 @@ class Scorer(torch.nn.Module):
         parts = features if isinstance(features, (list, tuple)) else [features]
         return torch.cat([part.reshape(-1, part.shape[-1]) for part in parts])
 
+    def vision_features(self, pixels):
+        """What the projection to the language model is given for images, `[images, places, width]`, of the built-in families."""
+        bare, given = bare_module(self.module), []
+        hook = _projection(bare).register_forward_pre_hook(lambda _module, values: given.append(values[0]))
+        try:
+            # An image is seen whole.
+            with _known_of_masks(fast_all=True, _ignore_bidirectional_mask_sdpa=True):
+                bare.get_image_features(pixel_values=pixels)
+        finally:
+            hook.remove()
+        return given[0]
+
+    def vision_width(self):
+        return next(one for one in _projection(bare_module(self.module)).modules() if isinstance(one, torch.nn.Linear)).in_features
+
+    def vision_is_frozen(self):
+        """Whether nothing but the language model is trained."""
+        return not any(value.requires_grad for value in self._beside_language_model())
+
+    def uses_all(self):
+        """Whether each batch uses all that is trained; of a vision side, and of Mllama's layers that see images, some do not."""
+        sees = any(isinstance(one, MllamaCrossAttentionDecoderLayer) for one in self.modules())
+        return not sees and self.vision_is_frozen()
+
+    def _beside_language_model(self):
+        bare = bare_module(self.module)
+        language = [one for one in (bare.get_decoder(), bare.get_output_embeddings()) if one is not None]
+        known = {id(value) for one in language for value in one.parameters()}
+        return [value for value in self.module.parameters() if id(value) not in known]
+
+    def _with_features(self, input_ids, image_features, **others):
+        """As the models themselves put images between words."""
+        bare = bare_module(self.module)
+        known = bare.config.image_token_id
+        places = input_ids == (bare.config.image_token_index if known is None else known)
+        words = bare.get_input_embeddings()(input_ids)
+        images = _projection(bare)(image_features).to(words.dtype)
+        return {**others, "inputs_embeds": words.masked_scatter(places[..., None], images)}
+
     def blocks(self):
         """Decoder layers and vision blocks, as transformers names them."""
         parts = [one for one in self.modules() if isinstance(one, PreTrainedModel)]
@@ -155,14 +200,40 @@ class Scorer(torch.nn.Module):
         return [one for one in self.modules() if type(one).__name__ in names]
 
 
+@contextmanager
+def _known_of_masks(**answers):
+    """
+    What transformers would look at the device's values for, and wait: `find_packed_sequence_indices`, of a batch without a mask, whether
+    several texts lie in a row; the others, whether a mask is of ones.
+    """
+    usual = {name: getattr(masking_utils, name) for name in answers}
+    for name, answer in answers.items():
+        setattr(masking_utils, name, lambda *_values, answer=answer: answer)
+    try:
+        yield
+    finally:
+        for name, function in usual.items():
+            setattr(masking_utils, name, function)
+
+
 def _positions(mask):
     return (mask.cumsum(1) - 1).clamp(min=0)
 
 
-def token_losses(scorer, inputs, labels):
-    """Losses and whether each counts, `[batch, positions]`, from the first position that has a label in any row."""
+def _projection(bare):
+    """What makes embeddings of the language model of what the vision side computes, of the built-in families."""
+    return bare.language_projection if bare.config.model_type == "blip-2" else bare.model.multi_modal_projector
+
+
+def first_label(labels):
+    """The first position that has a label in any row. Of labels on a device it waits for that."""
     labelled = (labels != -100).any(0).nonzero()
-    first = int(labelled[0]) if len(labelled) else labels.shape[1] - 1
+    return int(labelled[0]) if len(labelled) else labels.shape[1] - 1
+
+
+def token_losses(scorer, inputs, labels, first=None):
+    """Losses and whether each counts, `[batch, positions]`, from the first position that has a label in any row."""
+    first = first_label(labels) if first is None else first
     targets = labels[:, first:]
     scores = scorer("scores", inputs, targets.shape[1] + 1)[:, :-1].float()
     losses = torch.nn.functional.cross_entropy(scores.transpose(1, 2), targets, ignore_index=-100, reduction="none")

@@ -12,14 +12,15 @@ import torch.distributed as dist
 from torch.nn.functional import logsigmoid
 
 from models import Model, stored_adapter, token_losses
+from on_device import on_device
 from protocol import JobError, read_lines, write_atomically
-from sharing import Progress, distributed
+from sharing import Progress, distributed, with_companion
 
 
 class Pairs:
-    def __init__(self, job, tokenized):
-        """`tokenized`: gives the sequences, by place, of samples of which some are used; see finetune.py."""
-        self.settings, self.steps = job["preference"], job["steps"]
+    def __init__(self, job, sharded, tokenized):
+        """`sharded`: whether weights are; `tokenized`: gives the sequences, by place, of samples of which some are used; see finetune.py."""
+        self.settings, self.steps, self.sharded = job["preference"], job["steps"], sharded
         self.size, self.beta = self.settings["batchSize"], self.settings["beta"]
         file = self.settings["pairs"]
         pairs, order = read_lines(file), json.loads(Path(self.settings["order"]).read_text())
@@ -36,28 +37,36 @@ class Pairs:
                 raise JobError(f"{file}:{empty + 1}: {answer}: {problem}")
         self.at_once = pairs_at_once(self.size, job["microBatchSize"])
 
-    def accumulate(self, training, family, step, reference, device):
-        """Gradients of the loss of a step's pairs. Returns what is logged of them, and the number of tokens."""
-        rank, world = dist.get_rank(), dist.get_world_size()
-        pairs = self.order[step * self.size : (step + 1) * self.size]
-        own, most, micro = pairs[rank::world], math.ceil(self.size / world), max(1, self.at_once // world)
-        parts = [own[at : at + micro] for at in range(0, most, micro)]
+    def parts(self, step):
+        """Sequences that this process computes in a step, in parts."""
+        return [self._sequences(computed) for _, computed in self._own(step)]
+
+    def accumulate(self, training, prepared, step, reference, device):
+        """
+        Gradients of the loss of a step's pairs; `prepared` has the inputs of their parts. Returns sums over the pairs: their loss in the
+        step's, reward margins, rewards that are right, and tokens, as a tensor that the device may still be computing.
+        """
+        world, parts = dist.get_world_size(), self._own(step)
         totals = torch.zeros(4, dtype=torch.float64, device=device)
-        for number, part in enumerate(parts):
-            # A process without a pair computes one and discards it: all must compute as often.
-            computed = part or pairs[:1]
+        for number, (part, computed) in enumerate(parts):
+            given = next(prepared)
+            tokens = given.inputs["input_ids"].numel()
             with training.part(number + 1 == len(parts)):
-                answers, tokens = self._answers(training.scorer, family, computed)
-                compared = torch.tensor([reference[pair][0] - reference[pair][1] for pair in computed], device=device)
+                answers = self._answers(token_losses(training.scorer, given.inputs, given.labels, given.first))
+                compared = on_device(torch.tensor([reference[pair][0] - reference[pair][1] for pair in computed]), device)
                 losses, margins = preference_losses(answers, compared, self.settings)
                 loss = losses[: len(part)].sum() / self.size
                 # Gradients are averaged over the processes; a sum over them is what the mean of all pairs needs.
                 training.backward(loss * world)
             margins = margins.detach()[: len(part)]
             right = (margins > 0).sum().float()
-            totals += torch.stack([loss.detach(), margins.sum(), right, torch.tensor(float(tokens), device=device)])
+            totals += torch.stack([loss.detach(), margins.sum(), right, on_device(torch.tensor(float(tokens)), device)])
         dist.all_reduce(totals)
-        loss, margin, right, tokens = totals.tolist()
+        return totals
+
+    def figures(self, totals):
+        """What is logged of a step, of the values that `accumulate` returns, and the number of tokens."""
+        loss, margin, right, tokens = totals
         return {"preferenceLoss": loss, "rewardMargin": margin / self.size, "rewardAccuracy": right / self.size}, int(tokens)
 
     def reference(self, job, folder, job_id, device, sharding, reporter):
@@ -85,27 +94,40 @@ class Pairs:
             sharding=sharding,
             image=job.get("image"),
         )
-        places = sorted(set(self.order))
-        parts = [places[at : at + self.at_once] for at in range(0, len(places), self.at_once)]
-        progress = Progress(reporter, device, len(parts), phase="reference")
+        # Those with an image and those without are computed in different ways.
+        groups = [[pair for pair in sorted(set(self.order)) if bool(self.chosen[pair].image) == shown] for shown in (True, False)]
+        groups = [[group[at : at + self.at_once] for at in range(0, len(group), self.at_once)] for group in groups]
+        progress = Progress(reporter, device, sum(map(len, groups)), phase="reference")
 
         @torch.no_grad()
         def work(part):
-            chosen, rejected = self._answers(model.scorer, model.family, part)[0].chunk(2)
+            inputs, labels = model.family.collate(self._sequences(part))
+            chosen, rejected = self._answers(token_losses(model.scorer, inputs, labels)).chunk(2)
             return list(zip(part, zip(chosen.tolist(), rejected.tolist())))
 
-        found = [one for part in distributed(parts, work, progress) for one in part]
+        found = [one for group in groups for part in distributed(group, work, progress) for one in part]
         if dist.get_rank() == 0:
             reporter.require_fence()
             write_atomically(file, f"{json.dumps({'jobHash': job_id, 'pairs': found})}\n".encode())
         return dict(found)
 
-    def _answers(self, scorer, family, pairs):
-        """Log probabilities of all chosen answers, then of all rejected ones, `[2 * pairs]`; and the number of tokens."""
-        inputs, labels = family.collate([sequences[pair] for sequences in (self.chosen, self.rejected) for pair in pairs])
-        losses, counted = token_losses(scorer, inputs, labels)
+    def _own(self, step):
+        """Of a step's pairs those of this process, in parts, and beside each part what is computed for it; as many on each process."""
+        rank, world = dist.get_rank(), dist.get_world_size()
+        pairs = self.order[step * self.size : (step + 1) * self.size]
+        own, most, micro = pairs[rank::world], math.ceil(self.size / world), max(1, self.at_once // world)
+        parts = [own[at : at + micro] for at in range(0, most, micro)]
+        return [(part, with_companion(part, pairs, self.sharded, lambda pair: self.chosen[pair].image)) for part in parts]
+
+    def _sequences(self, pairs):
+        """All chosen answers, then all rejected ones."""
+        return [sequences[pair] for sequences in (self.chosen, self.rejected) for pair in pairs]
+
+    def _answers(self, token_losses_of):
+        """Log probabilities of answers, `[sequences]`, of what `token_losses` returns."""
+        losses, counted = token_losses_of
         sums = -(losses * counted).sum(1)
-        return sums / counted.sum(1) if self.settings["lengthNormalized"] else sums, inputs["input_ids"].numel()
+        return sums / counted.sum(1) if self.settings["lengthNormalized"] else sums
 
 
 def preference_losses(answers, reference, settings):

@@ -82,7 +82,7 @@ class Training:
         self.scorer.step()
         if not self.scorer.was_step_applied():
             raise JobError("finetune.learningRate: a gradient is not finite: training diverged. Lower it")
-        return None if self.optimization.maximum_norm is None else float(self.scorer.get_global_grad_norm())
+        return None if self.optimization.maximum_norm is None else torch.tensor(float(self.scorer.get_global_grad_norm()))
 
     def states(self):
         def of(parameter):

@@ -22,19 +22,21 @@ class Training:
         self.optimizer = optimization.adamw(parameters)
         if states:
             self._restore(states, step)
+        self.uses_all = scorer.uses_all()
         self.scorer = self._wrapped(scorer)
 
     def part(self, last):
         return contextlib.nullcontext() if last else self.scorer.no_sync()
 
     def backward(self, loss):
-        # Each parameter must have a gradient on each process: Mllama uses some for texts with an image only.
-        (loss + sum(0 * parameter.sum() for parameter in self.parameters.values())).backward()
+        # Each parameter must have a gradient on each process.
+        unused = 0 if self.uses_all else sum(0 * parameter.sum() for parameter in self.parameters.values())
+        (loss + unused).backward()
 
     def step(self, rate):
         norm, most = None, self.optimization.maximum_norm
         if most is not None:
-            norm = self._whole(torch.nn.utils.clip_grad_norm_(self.parameters.values(), most)).item()
+            norm = self._whole(torch.nn.utils.clip_grad_norm_(self.parameters.values(), most))
         self.optimization.set_rate(self.optimizer, rate)
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)

@@ -11,7 +11,7 @@ Which process keeps which part of the weights, by the config's `sharding`. Each 
   - `scorer`: what to call.
   - `part(last)`: a context to compute a part of a batch in; gradients go over the network with the last, where they can.
   - `backward(loss)`
-  - `step(rate)`: returns the gradient's norm before it was scaled down, where it may be, else none.
+  - `step(rate)`: returns the gradient's norm before it was scaled down, a tensor, where it may be, else none.
   - `states()`: name → parameter, first and second moment, whole and in main memory. All processes must call it.
 """
 

@@ -20,6 +20,18 @@ class Progress:
             raise Stopped
 
 
+def with_companion(part, batch, sharded, shows):
+    """
+    A process's part of a batch, and behind it one more of the batch that is computed and discarded where it is needed: shards are
+    gathered from all processes, so each must compute something, and all must look at images where one does. `shows`: whether one has
+    an image.
+    """
+    with_image = next(filter(shows, batch), None) if sharded else None
+    if with_image is not None and not any(map(shows, part)):
+        return [*part, with_image]
+    return part or batch[:1]
+
+
 def distributed(pieces, work, progress, steps=lambda _piece: 1):
     """
     What comes of each piece, found by one of the processes and known to all. All make as many turns, for a sharded model is

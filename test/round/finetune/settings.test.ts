@@ -110,6 +110,8 @@ describe('a config names', () => {
     ],
     [{ learningRate: { schedule: 'polynomial' } }, 'finetune.learningRate.schedule'],
     [{ maximumGradientNorm: 0 }, 'finetune.maximumGradientNorm'],
+    [{ imageWorkers: 2 }, 'finetune.imageWorkers: requires trainer: torchrun'],
+    [{ imageCacheGigabytes: 0 }, 'finetune.imageCacheGigabytes: requires trainer: torchrun'],
     [{ adam: { beta2: 1 } }, 'finetune.adam.beta2'],
     [{ stepsPerEpoch: 'all' }, 'finetune.stepsPerEpoch'],
     [{ keep: 'best-validation-loss' }, 'finetune.keep: best-validation-loss requires finetune.validationLoss'],

@@ -70,11 +70,16 @@ export async function torchPython(script: string, ...given: string[]): Promise<s
   return stdout;
 }
 
-/** Runs a finetune until its first checkpoint, kills its last rank then, and sees that no rank is left. */
+/**
+ * Runs a finetune until its first checkpoint, kills a process of it then, and sees that none is left.
+ *
+ * @param which of the ranks and those that prepare images for them, by age; default the last
+ */
 export async function killLastRank(
   job: JobSpec,
   directory: string,
   settings: Partial<TorchSettings> = {},
+  which = -1,
 ): Promise<void> {
   let shot = false;
   const attempt = runTorch(job, directory, {
@@ -82,7 +87,7 @@ export async function killLastRank(
     onMessage: (message) => {
       if (message.type !== 'checkpoint' || shot) return;
       shot = true;
-      void ranksIn(directory).then((ranks) => process.kill(ranks.at(-1) as number, 'SIGKILL'));
+      void ranksIn(directory).then((ranks) => process.kill(ranks.at(which) as number, 'SIGKILL'));
     },
   });
   await expect(attempt).rejects.toMatchObject({ name: 'TrainerError', retryable: true });
