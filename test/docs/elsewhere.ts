@@ -117,6 +117,8 @@ export const elsewhere: Record<string, string> = {
   'git clone https://github.com/open-compass/VLMEvalKit .cache/VLMEvalKit': 'bench',
   'npm run bridge -- --vlmevalkit .cache/VLMEvalKit': 'bench',
   'npm run bench:memory': 'bench',
+  'npm run bench:torch': 'bench',
+  'python bench/pytorch/gpu.py /tmp/gpu 7b': 'bench',
   'npm run bench:formats': 'bench',
   'npm run bench:hosts': 'bench',
   'npm run bench:orchestration': 'bench',
