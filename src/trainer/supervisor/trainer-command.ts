@@ -58,7 +58,7 @@ export interface TorchSettings {
 }
 
 /**
- * The trainer on PyTorch, as so many processes under torchrun.
+ * The trainer on PyTorch, as so many processes: under torchrun where they are several.
  *
  * @throws InputError when its Python environment was not set up
  */

@@ -1,10 +1,11 @@
-"""One process of a job; torchrun starts as many as there are."""
+"""One process of a job; launch.py starts as many as there are."""
 
 import ctypes
 import json
 import os
 import signal
 import sys
+import threading
 from pathlib import Path
 
 import torch
@@ -16,6 +17,7 @@ from finetune import finetune
 from images import open_with
 from measure import measure
 from merge import merge
+from parent import end_with_parent
 from protocol import JobError, Reporter, Stopped
 from shardings import sharding_of
 
@@ -24,8 +26,12 @@ JOBS = {"finetune": finetune, "merge": merge, "evaluate": evaluate, "embed": emb
 
 
 def main():
-    # torchrun gives each rank a session of its own, so that a signal to the trainer's group would not reach it.
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    alone = not dist.is_torchelastic_launched()
+    if alone:
+        threading.Thread(target=end_with_parent, daemon=True).start()
+    else:
+        # torchrun gives each rank a session of its own, so that a signal to the trainer's group would not reach it.
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     job = json.loads(Path(sys.argv[2]).read_text("utf8"))
     reporter = Reporter(int(os.environ["RANK"]), job.get("fence"))
     if torch.cuda.is_available():
@@ -35,7 +41,9 @@ def main():
         device = torch.device("cpu")
     # TensorFloat-32 where the GPU has it.
     torch.set_float32_matmul_precision("highest" if job.get("computeDtype", "float32") == "float32" else "high")
-    dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    # Alone, it looks for no others: no port is opened.
+    others = {"store": dist.HashStore(), "rank": 0, "world_size": 1} if alone else {}
+    dist.init_process_group("nccl" if device.type == "cuda" else "gloo", **others)
     reporter.send("started")
     open_with(job.get("exif", "apply"))
     if problem := ((job.get("family") or {}).get("specialIds") or {}).get("problem"):
