@@ -6,6 +6,7 @@ import { objectives, preferenceSchema } from './preference-schema.ts';
 
 export const computeDtypes = ['float32', 'tensorfloat32', 'bfloat16'] as const;
 export const weightDtypes = ['float32', 'bfloat16'] as const;
+
 export const augmentations = ['none', 'random-resized-crop'] as const;
 export const tooLongPolicies = ['truncate', 'error'] as const;
 export const schedules = ['reference', 'cosine', 'linear', 'constant'] as const;
@@ -131,6 +132,12 @@ export const finetuneSchema = z
       .enum(weightDtypes)
       .default('float32')
       .describe("Data type of the language model's frozen matrices in memory. bfloat16 takes half the memory."),
+    attention: z
+      .enum(['sdpa', 'flash'])
+      .optional()
+      .describe(
+        "trainer: torchrun: what computes attention. sdpa: PyTorch's own. flash: FlashAttention-2, on a GPU, with computeDtype: bfloat16 and the package flash-attn, which is installed apart. Default: sdpa where transformers has it for the model.",
+      ),
     maximumTokens: count
       .default(160)
       .describe('Tokens of a question and its answer; the words before the question and the image do not count.'),

@@ -118,6 +118,14 @@ export const configSchema = z
     path: ['evaluate', 'keyValueCache'],
     message: 'false requires trainer: torchrun; the TensorFlow trainer always keeps keys and values',
   })
+  .refine(({ trainer, finetune }) => trainer === 'torchrun' || finetune.attention === undefined, {
+    path: ['finetune', 'attention'],
+    message: 'requires trainer: torchrun',
+  })
+  .refine(({ finetune }) => finetune.attention !== 'flash' || finetune.computeDtype === 'bfloat16', {
+    path: ['finetune', 'attention'],
+    message: 'flash requires finetune.computeDtype: bfloat16',
+  })
   .refine(({ trainer, finetune }) => trainer === 'torchrun' || finetune.imageWorkers === undefined, {
     path: ['finetune', 'imageWorkers'],
     message: 'requires trainer: torchrun',

@@ -123,6 +123,8 @@ export const finetuneJobSchema = z.strictObject({
   computeDtype: z.enum(computeDtypes),
   /** What the frozen matrices of the language model are stored as. */
   weightDtype: z.enum(weightDtypes),
+  /** PyTorch alone. Default: as transformers chooses. */
+  attention: z.enum(['sdpa', 'flash']).optional(),
   /** Tokens of question and answer together; what comes before the question does not count. */
   maximumTokens: positiveInteger,
   /** Tokens of a whole sample, with those of its image; default: none. */

@@ -139,6 +139,10 @@ describe('loadConfig', () => {
       'run.yaml:3: finetune.preference.labelSmoothing: must be less than 0.5',
     ],
     [
+      'trainer: torchrun\nfinetune: { attention: flash }\n',
+      'run.yaml:4: finetune.attention: flash requires finetune.computeDtype: bfloat16',
+    ],
+    [
       'trainer: torchrun\nsharding: deepspeed\nfinetune: { objective: sft+dpo }\n',
       'run.yaml:5: finetune.objective: dpo and sft+dpo are not supported with sharding: deepspeed; fsdp is',
     ],

@@ -9,6 +9,7 @@ import torch
 import torch.distributed as dist
 from transformers import AutoConfig
 
+from attention import attention_of
 from checkpoints import job_hash_meanwhile, read_newest_checkpoint, write_checkpoint
 from feature_cache import feature_cache
 from file_hashes import FileHashes
@@ -37,6 +38,7 @@ def finetune(job, reporter, device, sharding):
     samples, order = read_lines(job["samples"]), json.loads(Path(job["order"]).read_text())
     if len(order) < steps * batch_size:
         raise JobError(f"{job['order']}: holds {len(order)} samples, but {steps} steps of {batch_size} need more")
+    attention = attention_of(job, device)
     preference = job.get("preference")
     # Zero where pairs alone are trained on.
     sft_weight = preference["sftWeight"] if preference else 1
@@ -52,7 +54,8 @@ def finetune(job, reporter, device, sharding):
     start = job.get("startAdapter")
     adapt = stored_adapter(start, trainable=True) if start else new_adapter(job["lora"], job["seed"], job.get("trainable"))
     dtypes = job["weightDtype"], job["computeDtype"]
-    model = Model(job["model"], device, job.get("family"), *dtypes, adapt=adapt, sharding=sharding, image=job.get("image"))
+    others = {"sharding": sharding, "image": job.get("image"), "attention": attention}
+    model = Model(job["model"], device, job.get("family"), *dtypes, adapt=adapt, **others)
     kept, whole = megabytes(model)
     reporter.note(f"this process keeps {kept:.3f} of {whole:.3f} MB of weights")
     sequences = tokenized(samples, order[: steps * batch_size], model.family, job, reporter) if sft_weight else {}

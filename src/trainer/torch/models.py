@@ -41,17 +41,27 @@ class Model:
     """A model directory: `family` makes its inputs, `scorer` computes; `module` is transformers' or PEFT's own."""
 
     def __init__(
-        self, directory, device, family=None, weight_dtype="float32", compute_dtype="float32", adapt=None, sharding=None, image=None
+        self,
+        directory,
+        device,
+        family=None,
+        weight_dtype="float32",
+        compute_dtype="float32",
+        adapt=None,
+        sharding=None,
+        image=None,
+        attention=None,
     ):
         """
-        `family` and `image` are the job's; without a family the model has a chat template. `adapt` puts an adapter on. Sharded,
-        every process must make the model, and call it as often as the others.
+        `family` and `image` are the job's; without a family the model has a chat template. `adapt` puts an adapter on. `attention`
+        is transformers' name of what computes it. Sharded, every process must make the model, and call it as often as the others.
         """
         self.device = device
         self.sharding = sharding or sharding_of("none")
         dtype = DTYPES[weight_dtype]
         # Tensor by tensor from the files to the device, in the dtype that each is kept in; what is sharded is distributed later.
         placed = {} if self.sharding.SHARDED else {"device_map": {"": device}}
+        computed = {"attn_implementation": attention} if attention else {}
 
         def scorer(module):
             return Scorer(_adapted(without_other_images(widened_where_used(module)), adapt), compute_dtype)
@@ -59,7 +69,7 @@ class Model:
         def loaded():
             with kept_in(dtype, compute_dtype):
                 module, info = AutoModelForImageTextToText.from_pretrained(
-                    directory, dtype=torch.float32, output_loading_info=True, **placed, **changed
+                    directory, dtype=torch.float32, output_loading_info=True, **placed, **computed, **changed
                 )
             if info["missing_keys"]:
                 # transformers makes up what the files lack.
@@ -71,7 +81,7 @@ class Model:
 
         def empty():
             with torch.device("meta"):
-                module = AutoModelForImageTextToText.from_config(config, dtype=torch.float32)
+                module = AutoModelForImageTextToText.from_config(config, dtype=torch.float32, **computed)
                 return scorer(narrowed(module, dtype, compute_dtype))
 
         try:

@@ -11,6 +11,7 @@ import torch
 import torch.distributed as dist
 from torch.nn.functional import logsigmoid
 
+from attention import attention_of
 from models import Model, stored_adapter, token_losses
 from on_device import on_device
 from protocol import JobError, read_lines, write_atomically
@@ -93,6 +94,7 @@ class Pairs:
             adapt=stored_adapter(adapter) if adapter else None,
             sharding=sharding,
             image=job.get("image"),
+            attention=attention_of(job, device),
         )
         # Those with an image and those without are computed in different ways.
         groups = [[pair for pair in sorted(set(self.order)) if bool(self.chosen[pair].image) == shown] for shown in (True, False)]

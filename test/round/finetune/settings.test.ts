@@ -112,6 +112,7 @@ describe('a config names', () => {
     [{ maximumGradientNorm: 0 }, 'finetune.maximumGradientNorm'],
     [{ imageWorkers: 2 }, 'finetune.imageWorkers: requires trainer: torchrun'],
     [{ imageCacheGigabytes: 0 }, 'finetune.imageCacheGigabytes: requires trainer: torchrun'],
+    [{ attention: 'sdpa' }, 'finetune.attention: requires trainer: torchrun'],
     [{ adam: { beta2: 1 } }, 'finetune.adam.beta2'],
     [{ stepsPerEpoch: 'all' }, 'finetune.stepsPerEpoch'],
     [{ keep: 'best-validation-loss' }, 'finetune.keep: best-validation-loss requires finetune.validationLoss'],
