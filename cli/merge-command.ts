@@ -4,7 +4,6 @@
 import { type Command, Option } from 'commander';
 import { mergeDtypes } from '../src/config/merge-schema.ts';
 import type { Config } from '../src/config/schema.ts';
-import { InputError } from '../src/core/input-error.ts';
 import { addConfigOptions, type ConfigOptions, integer, missingOption } from './options.ts';
 import { addTakeoverOption, type TakeoverOption } from './own-run.ts';
 import { createProgressDisplay } from './progress-display.ts';
@@ -66,10 +65,6 @@ async function mergePair(
   if (base === undefined) throw missingOption('--base', 'with --adapter and --output');
   if (adapter === undefined) throw missingOption('--adapter', 'with --base and --output');
   if (output === undefined) throw missingOption('--output', 'with --base and --adapter');
-  if (trainer === 'torchrun' && !['base', 'float32'].includes(dtype)) {
-    const problem = 'is not supported with --trainer torchrun, which writes float32';
-    throw new InputError({ file: 'command line', field: '--dtype', problem, remedy: 'Leave it out' });
-  }
   const pair = await import('../src/round/merge/merge-pair.ts');
   const display = createProgressDisplay();
   try {

@@ -9,7 +9,7 @@ export const mergeSchema = z
       .enum(mergeDtypes)
       .default('base')
       .describe(
-        "TensorFlow: data type of the merged model's weights, which torchrun writes in float32. base: each as the base model has it. Sums are computed in float32 and rounded once.",
+        "Data type of the merged model's weights. base: each as the base model has it. Sums are computed in float32 and rounded once.",
       ),
   })
   .prefault({});

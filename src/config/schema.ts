@@ -134,10 +134,6 @@ export const configSchema = z
     path: ['finetune', 'imageCacheGigabytes'],
     message: 'requires trainer: torchrun; the TensorFlow trainer keeps them in DATAENGINE_IMAGE_CACHE',
   })
-  .refine(({ trainer, merge }) => trainer === 'tensorflow' || ['base', 'float32'].includes(merge.dtype), {
-    path: ['merge', 'dtype'],
-    message: 'is not supported with trainer: torchrun, which writes float32',
-  })
   .refine(({ trainer, processes }) => trainer === 'torchrun' || processes === 1, {
     path: ['processes'],
     message: 'more than one requires trainer: torchrun',

@@ -50,11 +50,13 @@ class Model:
         adapt=None,
         sharding=None,
         image=None,
+        wide=None,
         attention=None,
     ):
         """
-        `family` and `image` are the job's; without a family the model has a chat template. `adapt` puts an adapter on. `attention`
-        is transformers' name of what computes it. Sharded, every process must make the model, and call it as often as the others.
+        `family` and `image` are the job's; without a family the model has a chat template. `adapt` puts an adapter on. `wide` is
+        that of `kept_in`, `attention` transformers' name of what computes it. Sharded, every process must make the model, and call it as
+        often as the others.
         """
         self.device = device
         self.sharding = sharding or sharding_of("none")
@@ -67,7 +69,7 @@ class Model:
             return Scorer(_adapted(without_other_images(widened_where_used(module)), adapt), compute_dtype)
 
         def loaded():
-            with kept_in(dtype, compute_dtype):
+            with kept_in(dtype, compute_dtype, wide):
                 module, info = AutoModelForImageTextToText.from_pretrained(
                     directory, dtype=torch.float32, output_loading_info=True, **placed, **computed, **changed
                 )

@@ -13,12 +13,15 @@ from protocol import JobError
 
 
 @contextmanager
-def kept_in(dtype, compute_dtype):
-    """Models that are loaded meanwhile, in float32, have the language model's matrices in this dtype."""
+def kept_in(dtype, compute_dtype, wide=None):
+    """
+    Models that are loaded meanwhile, in float32, have the language model's matrices in this dtype. With `wide`, the weights of
+    these names stay float32, and so does what is no matrix of a layer.
+    """
     usual = PreTrainedModel._get_dtype_plan
 
     def plan(module, _dtype):
-        return {f"^{re.escape(name)}$": dtype for name in _stored(module, compute_dtype)}
+        return {f"^{re.escape(name)}$": dtype for name in _stored(module, compute_dtype, wide)}
 
     PreTrainedModel._get_dtype_plan = usual if dtype == torch.float32 else plan
     try:
@@ -61,10 +64,12 @@ def _layers(module):
     return [one for one in parts if type(one) in (torch.nn.Linear, torch.nn.Embedding)]
 
 
-def _stored(module, compute_dtype):
+def _stored(module, compute_dtype, kept_wide=None):
     """Names of the matrices."""
     matrices = {id(layer.weight) for layer in _layers(module)}
     others = [value for value in module.get_decoder().parameters() if value.dim() > 1 and id(value) not in matrices]
+    if kept_wide is not None:
+        return [name for name, value in module.named_parameters(remove_duplicate=False) if id(value) in matrices and name not in kept_wide]
     if others and compute_dtype == "float32":
         raise JobError("weightDtype: bfloat16: this model has layers that compute in the dtype they are stored in: set computeDtype")
     wide = {id(value) for value in others}

@@ -1,6 +1,7 @@
 """
 Writes a tiny vision-language model with random weights, of a kind that is none of the built-in families:
-`make-chat-model.py <qwen2_5_vl|llava_onevision|llava_next|internvl> <directory>`, by the Python of `dataengine setup --torch`.
+`make-chat-model.py <qwen2_5_vl|llava_onevision|llava_next|internvl> <directory> [<dtype>]`, by the Python of `dataengine setup --torch`.
+With a dtype the weights are in shards.
 """
 
 import json
@@ -35,7 +36,7 @@ LLAVA_TOKENS = ["<s>", "</s>", "<pad>", "<image>", "<video>"]
 LAYERS = {"num_hidden_layers": 2, "num_attention_heads": 4}
 
 
-def main(kind, directory):
+def main(kind, directory, dtype=None):
     directory = Path(directory)
     directory.mkdir(parents=True, exist_ok=True)
     make = {"qwen2_5_vl": qwen, "llava_onevision": llava_onevision, "llava_next": llava_next, "internvl": internvl}[kind]
@@ -47,7 +48,10 @@ def main(kind, directory):
     for parameter in module.parameters():
         # Larger than the usual initial values, so that images and words make a difference.
         torch.nn.init.normal_(parameter, std=0.08) if parameter.dim() > 1 else None
-    module.save_pretrained(directory)
+    if dtype:
+        module.to(getattr(torch, dtype)).save_pretrained(directory, max_shard_size="60KB")
+    else:
+        module.save_pretrained(directory)
     write(directory / "preprocessor_config.json", preprocessor)
     if processor:
         write(directory / "processor_config.json", processor)
