@@ -6,10 +6,10 @@ import { objectives, preferenceSchema } from './preference-schema.ts';
 
 export const computeDtypes = ['float32', 'tensorfloat32', 'bfloat16'] as const;
 export const weightDtypes = ['float32', 'bfloat16'] as const;
-
 export const augmentations = ['none', 'random-resized-crop'] as const;
 export const tooLongPolicies = ['truncate', 'error'] as const;
 export const schedules = ['reference', 'cosine', 'linear', 'constant'] as const;
+
 /** Data types of a language model's matrix products, and of its matrices in memory. */
 export interface NumberFormats {
   computeDtype: (typeof computeDtypes)[number];

@@ -55,10 +55,11 @@ function withAbsolutePaths({ value, placeOf }: ConfigSource, file: string, confi
   });
 }
 
+/** Keys of lists are indices. */
 function isWritten(value: unknown, keys: ConfigPath['keys']): boolean {
-  return (
-    keys.reduce<unknown>((part, key) => (isRecord(part) ? valueIn(part, String(key)) : undefined), value) !== undefined
-  );
+  const own = (part: unknown, key: PropertyKey): unknown =>
+    typeof part === 'object' && part !== null ? valueIn(part as Record<PropertyKey, unknown>, String(key)) : undefined;
+  return keys.reduce(own, value) !== undefined;
 }
 
 /**

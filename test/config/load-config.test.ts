@@ -54,6 +54,16 @@ describe('loadConfig', () => {
     ]);
   });
 
+  it('starts the paths of a list in the folder of their config too', async () => {
+    const folder = await temporaryFolder();
+    const file = join(folder, 'run.yaml');
+    const questions = '{ metric: judge, judge: { rubric: rubric.md } }';
+    const benchmark = `{ benchmark: questions, name: own, file: own.jsonl, questions: ${questions} }`;
+    await writeFile(file, `${least}evaluate: { benchmarks: [${benchmark}] }\n`);
+    const { evaluate } = await loadConfig(file);
+    expect(evaluate.benchmarks).toMatchObject([{ questions: { judge: { rubric: join(folder, 'rubric.md') } } }]);
+  });
+
   it('keeps defaults beside the keys that are given', async () => {
     const { finetune } = await load(`${least}finetune: { lora: { rank: 4 } }\n`);
     expect(finetune.lora).toEqual({ rank: 4, alpha: 16, dropout: 0.05, targetModules: ['q_proj', 'k_proj'] });
