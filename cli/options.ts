@@ -51,9 +51,11 @@ export function addRunOptions(command: Command, run = "run (default: the config'
   return addDataRootOption(command.option('--run <name>', run));
 }
 
-/** Adds `--data-root`. */
+/** Adds `--data-root`, which starts in the current folder: a worker has another one. */
 export function addDataRootOption(command: Command): Command {
-  return command.option('--data-root <folder>', "instead of the config's data.root");
+  return command.option('--data-root <folder>', "instead of the config's data.root", (folder: string) =>
+    resolve(folder),
+  );
 }
 
 /**
@@ -84,7 +86,7 @@ export async function requireOwnConfig(file: string): Promise<void> {
 
 /** The workflow's input that these options mean. */
 export function toWorkflowInput({ config, dataRoot, run, seed }: ConfigOptions, rounds?: number): DataEngineInput {
-  return { config, dataRoot: dataRoot && resolve(dataRoot), run, seed, rounds };
+  return { config, dataRoot, run, seed, rounds };
 }
 
 /**

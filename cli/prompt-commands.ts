@@ -60,7 +60,7 @@ async function startPromptOptimization(options: StartOptions): Promise<void> {
     await client.workflow.start('dataEnginePromptOptimization', {
       taskQueue: config.temporal.taskQueues.cpu,
       workflowId,
-      args: [{ config: resolve(options.config), dataRoot: dataRoot && resolve(dataRoot), seed, samples, forRun }],
+      args: [{ config: resolve(options.config), dataRoot, seed, samples, forRun }],
       staticSummary: `Prompt optimization on ${options.config}`,
     });
     tell(`Workflow ${workflowId}\nReview it with: dataengine prompt review ${workflowId}`);

@@ -8,6 +8,7 @@ import { isRemote } from '../src/core/remote/store-uri.ts';
 import type { NamedRun } from '../src/round/named-run.ts';
 import type { SeenOwner } from '../src/round/owner/seen-owner.ts';
 import { type PruneOutcome, removalKinds } from '../src/round/retention/removals.ts';
+import { addRunOptions } from './options.ts';
 import { isRunningWorkflow } from './own-run.ts';
 import { tell } from './say.ts';
 import { textTable } from './text-table.ts';
@@ -21,14 +22,15 @@ interface PruneCommand {
 
 /** Adds `dataengine prune`. */
 export function addPruneCommand(program: Command, signal: AbortSignal): void {
-  program
-    .command('prune')
-    .argument('<config-or-run>', 'YAML config, folder of a run, or s3://bucket/prefix/runs/<run>')
-    .description(
-      'remove of a run what retention does not keep: models that are made again when they are needed, checkpoints, temporary files',
-    )
-    .option('--run <name>', "run of a config (default: the config's, or its file name)")
-    .option('--data-root <folder>', "instead of the config's data.root")
+  addRunOptions(
+    program
+      .command('prune')
+      .argument('<config-or-run>', 'YAML config, folder of a run, or s3://bucket/prefix/runs/<run>')
+      .description(
+        'remove of a run what retention does not keep: models that are made again when they are needed, checkpoints, temporary files',
+      ),
+    "run of a config (default: the config's, or its file name)",
+  )
     .option('--dry-run', 'only say what would be removed', false)
     .option('--json', 'one JSON value', false)
     .addHelpText('after', '\nExample:\n  dataengine prune runs/nightly --dry-run')

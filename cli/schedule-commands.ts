@@ -145,7 +145,7 @@ export async function scheduleOptions(scheduleId: string, settings: ScheduleSett
       workflowType: 'dataEngine',
       workflowId: scheduleId,
       taskQueue: config.temporal.taskQueues.cpu,
-      args: [{ config: resolve(file), run, more, dataRoot: dataRoot && resolve(dataRoot), seed }],
+      args: [{ config: resolve(file), run, more, dataRoot, seed }],
       staticSummary: `${more} more rounds of ${run}`,
       memo: { config: resolve(file), run },
     },

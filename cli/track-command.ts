@@ -1,17 +1,19 @@
 /** `dataengine track`: sends the figures of a run to the tracker of its config, such as after it could not be reached. */
 import type { Command } from 'commander';
 import { InputError } from '../src/core/input-error.ts';
+import { addRunOptions } from './options.ts';
 import { namedRun } from './prune-command.ts';
 import { tell } from './say.ts';
 
 /** Adds `dataengine track`. */
 export function addTrackCommand(program: Command, signal: AbortSignal): void {
-  program
-    .command('track')
-    .argument('<config-or-run>', 'YAML config, folder of a run, or s3://bucket/prefix/runs/<run>')
-    .description('send the figures of finished rounds to the tracker of the config (tracking)')
-    .option('--run <name>', "run of a config (default: the config's, or its file name)")
-    .option('--data-root <folder>', "instead of the config's data.root")
+  addRunOptions(
+    program
+      .command('track')
+      .argument('<config-or-run>', 'YAML config, folder of a run, or s3://bucket/prefix/runs/<run>')
+      .description('send the figures of finished rounds to the tracker of the config (tracking)'),
+    "run of a config (default: the config's, or its file name)",
+  )
     .addHelpText('after', '\nExample:\n  dataengine track runs/nightly')
     .action(async (named: string, options: { run?: string; dataRoot?: string }) => {
       const { withNamedRun } = await import('../src/round/named-run.ts');
